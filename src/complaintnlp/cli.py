@@ -1,0 +1,302 @@
+"""The command line. Thin: it parses, calls and prints.
+
+Heavy packages are imported inside the commands that need them, so that ``complaintnlp --help`` and the
+scoring commands stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from complaintnlp import __version__
+from complaintnlp.errors import ComplaintNLPError, InvalidInputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from complaintnlp.training.train import Run
+
+app = typer.Typer(
+    name="complaintnlp",
+    help="Reads customer feedback in Turkish, Chinese, Armenian and English: what failed, how strongly the "
+    "customer feels, who may leave, and what to do now.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Look at the training data.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+_out = Console()
+_err = Console(stderr=True)
+
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Model folder. Default: the released model.", show_default=False)
+]
+Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
+Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
+
+_ANNOTATIONS = Path("../shared/annotations")
+_CORPORA = Path("../shared/corpora")
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose becomes one readable line and exit code 1."""
+    try:
+        app()
+    except ComplaintNLPError as error:
+        _err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _version(show: bool) -> None:
+    if show:
+        _out.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def analyze(
+    text: Annotated[str | None, typer.Argument(help="The customer's words; stdin if left out or '-'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the full analysis as JSON.")] = False,
+    language: Annotated[
+        str | None, typer.Option(help="tr, zh, hy or en, where known. Default: detected.", show_default=False)
+    ] = None,
+    nps_score: Annotated[
+        int | None, typer.Option(help="The customer's answer 0-10; overrides the text's class.", show_default=False)
+    ] = None,
+    model: Model = None,
+) -> None:
+    """Analyse one text.
+
+    Examples:
+        complaintnlp analyze "Üç haftadır kargom gelmedi, kimse ilgilenmiyor."
+
+        pbpaste | complaintnlp analyze --json
+    """
+    from complaintnlp.analyzer import Analyzer  # noqa: PLC0415
+    from complaintnlp.render import render_card  # noqa: PLC0415
+
+    if text is None or text == "-":
+        if text is None and sys.stdin.isatty():
+            raise InvalidInputError('no text given; write it in quotes after "analyze", or pipe it in')
+        text = sys.stdin.read()
+    fields = {"text": text, "language": language, "nps_score": nps_score}
+    analysis = Analyzer.load(model).analyze({name: value for name, value in fields.items() if value is not None})
+    if as_json:
+        typer.echo(analysis.to_json(indent=2))
+    else:
+        _out.print(render_card(analysis))
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(help="CSV, TSV or JSON Lines, also .gz.", metavar="IN")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV, TSV or JSON Lines to write.", metavar="OUT")],
+    text_column: Annotated[
+        str | None, typer.Option(help="Column with the customer's words. Default: found.", show_default=False)
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="utf-8, utf-16, cp1254, gb18030, ... Default: told apart by scoring.", show_default=False),
+    ] = None,
+    model: Model = None,
+) -> None:
+    """Score a whole export: keeps every column and adds the **cnlp_** ones.
+
+    Rows that cannot be read go to OUT.rejects.csv with line number and reason. OUT appears only when complete.
+
+    Example: complaintnlp score data/samples/reviews.csv -o scored.csv
+    """
+    from complaintnlp.analyzer import Analyzer  # noqa: PLC0415
+    from complaintnlp.batch import score_file  # noqa: PLC0415
+    from complaintnlp.render import render_summary  # noqa: PLC0415
+
+    analyzer = Analyzer.load(model)
+    with _progress_bar() as bar:
+        task = bar.add_task("scoring", total=None)
+        summary = score_file(
+            source,
+            output,
+            analyzer,
+            text_column=text_column,
+            encoding=encoding,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    _err.print(render_summary(summary, output))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port.", min=1, max=65535)] = 8000,
+    model: Model = None,
+) -> None:
+    """Serve the prediction API: POST /v1/analyze, GET /health/live, GET /health/ready, docs at /docs."""
+    from complaintnlp.api.server import serve as run_server  # noqa: PLC0415
+
+    run_server(host, port, model)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, for example training/recipes/v0.toml.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME of the recipe.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    annotations: Annotations = _ANNOTATIONS,
+    corpora: Corpora = _CORPORA,
+) -> None:
+    """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume."""
+    with _training("complaintnlp train"):
+        from complaintnlp.training.train import train as run_training  # noqa: PLC0415
+    run = _run(recipe, out, annotations, corpora)
+    with _progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+        run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+        history = run_training(run, resume=resume)
+    best = max(history, key=lambda entry: float(entry["score"]))
+    _out.print(f"{run.weights}: best development score {best['score']:.4f} ({best['stage']}, epoch {best['epoch']})")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "complaintnlp-small",
+    version: Annotated[str, typer.Option(help="Version of the model.")] = __version__,
+    annotations: Annotations = _ANNOTATIONS,
+) -> None:
+    """Write a trained run as an int8 model folder, calibrated on the development split."""
+    with _training("complaintnlp export"):
+        from complaintnlp.training.release import release_run  # noqa: PLC0415
+    with _err.status("exporting, quantising, calibrating"):
+        folder = release_run(run, out, annotations, name=name, version=version)
+    _out.print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()) / 1e6:.1f} MB")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
+    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
+    ] = None,
+    annotations: Annotations = _ANNOTATIONS,
+) -> None:
+    """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines."""
+    with _training("complaintnlp evaluate"):
+        from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
+    if split not in {"dev", "test"}:
+        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
+    report = evaluation.evaluate_model(
+        model, annotations, split, baselines=baselines, note=lambda text: _err.print(text, style="dim")
+    )
+    typer.echo(evaluation.markdown_tables(report))
+    typer.echo(evaluation.confusion_markdown(report))
+    if out is not None:
+        evaluation.write_report(report, out)
+        _err.print(f"written to {out}", style="dim")
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
+    results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],
+) -> None:
+    """Write the model card from a measured report."""
+    with _training("complaintnlp card"):
+        from complaintnlp.training.model_card import write_card  # noqa: PLC0415
+    _out.print(str(write_card(model, results)))
+
+
+@app.command("soft-label")
+def soft_label(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: the teacher.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="File to write (safetensors).")],
+    per_source: Annotated[int, typer.Option(help="Texts of each language and source.", min=1)] = 1500,
+    annotations: Annotations = _ANNOTATIONS,
+    corpora: Corpora = _CORPORA,
+) -> None:
+    """Score a sample of the corpora with a teacher, for a student's recipe to learn from."""
+    with _training("complaintnlp soft-label"):
+        from complaintnlp.training.release import soft_label_corpora  # noqa: PLC0415
+    with _progress_bar() as bar:
+        task = bar.add_task("soft labels", total=None)
+        count = soft_label_corpora(
+            run,
+            out,
+            annotations,
+            corpora,
+            per_source=per_source,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    _out.print(f"{out}: {count:,} texts")
+
+
+@data_app.command("report")
+def data_report(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORPORA) -> None:
+    """Print what each source teaches: rows, rows with targets, heads."""
+    with _training("complaintnlp data report"):
+        from complaintnlp.training.data_report import report_tables  # noqa: PLC0415
+    for table in report_tables(annotations, corpora):
+        _out.print(table)
+
+
+@data_app.command("rates")
+def data_rates(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORPORA) -> None:
+    """Measure the label mapping's rates again on the hand-labelled training texts."""
+    with _training("complaintnlp data rates"):
+        from complaintnlp.training.data_report import rate_lines  # noqa: PLC0415
+    for line in rate_lines(annotations, corpora):
+        typer.echo(line)
+
+
+def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path) -> Run:
+    from complaintnlp.training.recipe import load_recipe  # noqa: PLC0415
+    from complaintnlp.training.train import Run  # noqa: PLC0415
+
+    loaded = load_recipe(recipe)
+    return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora)
+
+
+@contextmanager
+def _training(feature: str) -> Iterator[None]:
+    """Turn a missing training package into a message that says what to install, and let the room log."""
+    import logging  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("complaintnlp").setLevel(logging.INFO)
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(feature, "train", error.name or str(error)) from error
+
+
+def _progress_bar() -> Progress:
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=_err)

@@ -1,0 +1,138 @@
+"""The model folder: what a trained model consists of on disk, read and checked.
+
+    config.json         architecture and id2label, in the Hugging Face layout
+    model.int8.onnx     weights and graph
+    tokenizer.json      tokenizer
+    complaintnlp.json   schema and taxonomy version, thresholds, temperatures, languages, training data
+    README.md           model card
+
+JSON and ONNX only, never pickle: reading a folder runs none of its content as code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from complaintnlp import taxonomy
+from complaintnlp.errors import ModelFolderError
+from complaintnlp.model.scores import HEADS
+
+SCHEMA_VERSION: Final = 1
+"""Version of the folder's layout and of ``complaintnlp.json``."""
+
+MODEL_FILE: Final = "model.int8.onnx"
+TOKENIZER_FILE: Final = "tokenizer.json"
+SETTINGS_FILE: Final = "complaintnlp.json"
+CONFIG_FILE: Final = "config.json"
+CARD_FILE: Final = "README.md"
+
+_DEFAULT_MODEL: Final = "complaintnlp-small"
+_PACKAGE: Final = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A checked model folder.
+
+    Attributes:
+        path: the folder.
+        name, version: of the model.
+        max_tokens: longest window, special tokens included.
+        window_overlap: tokens that two windows of a long text share.
+        temperatures: per head.
+        thresholds: as `complaintnlp.judgement.decide.Policy.from_dict` reads them.
+        settings: everything that ``complaintnlp.json`` holds.
+    """
+
+    path: Path
+    name: str
+    version: str
+    max_tokens: int
+    window_overlap: int
+    temperatures: Mapping[str, float]
+    thresholds: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    @property
+    def model_file(self) -> Path:
+        """The ONNX file."""
+        return self.path / MODEL_FILE
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The tokenizer."""
+        return self.path / TOKENIZER_FILE
+
+
+def default_model_path() -> Path:
+    """Folder of the released model: inside the installed package, or ``models/`` of a source checkout.
+
+    Raises:
+        ModelFolderError: neither is there.
+    """
+    candidates = (_PACKAGE / "released_model", _PACKAGE.parents[1] / "models" / _DEFAULT_MODEL)
+    for path in candidates:
+        if (path / SETTINGS_FILE).is_file():
+            return path
+    raise ModelFolderError(
+        f"the released model is in neither {candidates[0]} nor {candidates[1]}; "
+        "reinstall the package, or name a model folder with --model"
+    )
+
+
+def read_model_folder(path: Path | str | None = None) -> ModelFolder:
+    """Read and check a model folder; the released one by default.
+
+    Raises:
+        ModelFolderError: the folder or a file is missing, the settings are no valid JSON or incomplete, or
+            the folder was written for another schema or taxonomy version.
+    """
+    folder = default_model_path() if path is None else Path(path)
+    if not folder.is_dir():
+        raise ModelFolderError(f"model folder {folder} does not exist; train and export one, or leave --model out")
+    missing = [name for name in (SETTINGS_FILE, MODEL_FILE, TOKENIZER_FILE) if not (folder / name).is_file()]
+    if missing:
+        raise ModelFolderError(f"model folder {folder} lacks {', '.join(missing)}; export the model again")
+    where = folder / SETTINGS_FILE
+    try:
+        settings = json.loads(where.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(f"{where} cannot be read: {error}; export the model again") from error
+    if not isinstance(settings, dict):
+        raise ModelFolderError(f"{where} must hold a JSON object; export the model again")
+    _check_versions(settings, where)
+    try:
+        temperatures = {head: float(settings["temperatures"][head]) for head in HEADS}
+        model = ModelFolder(
+            path=folder,
+            name=str(settings["name"]),
+            version=str(settings["version"]),
+            max_tokens=int(settings["max_tokens"]),
+            window_overlap=int(settings["window_overlap"]),
+            temperatures=temperatures,
+            thresholds=settings["thresholds"],
+            settings=settings,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
+    if not 0 <= model.window_overlap < model.max_tokens - 2 or min(temperatures.values()) <= 0:
+        raise ModelFolderError(f"{where}: windows must be longer than their overlap and temperatures positive")
+    return model
+
+
+def _check_versions(settings: Mapping[str, Any], where: Path) -> None:
+    found = settings.get("schema_version")
+    if found != SCHEMA_VERSION:
+        raise ModelFolderError(
+            f"{where} has schema version {found!r}, this program reads {SCHEMA_VERSION}; "
+            "install the complaintnlp release that wrote it, or export the model again"
+        )
+    found = settings.get("taxonomy_version")
+    if found != taxonomy.VERSION:
+        raise ModelFolderError(
+            f"{where} was trained on taxonomy version {found!r}, this program uses {taxonomy.VERSION!r}; retrain it"
+        )

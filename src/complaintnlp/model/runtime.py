@@ -1,0 +1,90 @@
+"""Texts to scores on ONNX Runtime.
+
+Every text runs alone and unpadded: dynamic int8 results would otherwise depend on the padding and on the
+other texts of a batch, and on the machines that the model is made for it is also the fastest way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from complaintnlp.errors import ModelFolderError
+from complaintnlp.model.folder import ModelFolder
+from complaintnlp.model.scores import LOGIT_COUNT, Scores, combine_windows, scores_from_logits
+
+_ERRORS_ONLY: Final = 3
+
+
+class Runtime:
+    """A loaded model. Thread-safe: ONNX Runtime and the tokenizer both allow concurrent calls.
+
+    Args:
+        folder: a checked model folder.
+        threads: threads inside one inference. One is best for throughput: run several texts side by side.
+
+    Raises:
+        ModelFolderError: the ONNX file or the tokenizer is damaged, or the model's output has another layout.
+    """
+
+    def __init__(self, folder: ModelFolder, *, threads: int = 1) -> None:
+        self.folder = folder
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        # Every text has its own shape, so remembered allocation patterns would only grow.
+        options.enable_mem_pattern = False
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(folder.model_file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises many types of its own, none with a common root
+            raise ModelFolderError(
+                f"{folder.model_file} cannot be loaded: {_first_line(error)}; export again"
+            ) from error
+        outputs = self._session.get_outputs()
+        if [output.name for output in outputs] != ["logits"] or outputs[0].shape[-1] != LOGIT_COUNT:
+            raise ModelFolderError(
+                f"{folder.model_file} must have one output 'logits' of width {LOGIT_COUNT}, "
+                f"it has {[(output.name, output.shape) for output in outputs]}; export the model again"
+            )
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder.tokenizer_file))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise ModelFolderError(f"{folder.tokenizer_file} cannot be loaded: {_first_line(error)}") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        frame = self._tokenizer.encode("").ids
+        if len(frame) != 2:
+            raise ModelFolderError(f"{folder.tokenizer_file} must put one token before and one after a text")
+        self._first, self._last = frame
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Token ids of the windows that a text is read in; one for all but long texts."""
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        room = self.folder.max_tokens - 2
+        step = room - self.folder.window_overlap
+        starts = range(0, max(1, len(ids) - self.folder.window_overlap), step)
+        return [[self._first, *ids[start : start + room], self._last] for start in starts]
+
+    def logits(self, text: str) -> NDArray[np.float32]:
+        """Logits ``(windows, LOGIT_COUNT)`` of one normalised text."""
+        rows = []
+        for window in self.windows(text):
+            ids = np.asarray([window], dtype=np.int64)
+            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+            rows.append(self._session.run(None, feed)[0][0])
+        return np.stack(rows)
+
+    def scores(self, text: str) -> Scores:
+        """Calibrated scores of one normalised text, its windows combined: one row."""
+        return combine_windows(scores_from_logits(self.logits(text), self.folder.temperatures))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

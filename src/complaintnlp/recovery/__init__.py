@@ -1,0 +1,1 @@
+"""What to do now: the playbook and the plan made from it."""

@@ -1,0 +1,1 @@
+"""Text: normalisation with offsets into the original, and language detection."""

@@ -1,0 +1,151 @@
+"""Calibrate a model folder on the development split: temperature per head, threshold per label.
+
+It measures the int8 model through the same runtime that serves it, so the numbers fit what users get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import cohen_kappa_score, f1_score
+
+from complaintnlp.judgement.decide import Policy, confidence
+from complaintnlp.model.folder import read_model_folder
+from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.scores import (
+    HEADS,
+    SOFTMAX_HEADS,
+    Scores,
+    combine_windows,
+    scores_from_logits,
+    sigmoid,
+    softmax,
+)
+from complaintnlp.taxonomy import MAX_INTENSITY
+from complaintnlp.training.export import write_settings
+from complaintnlp.training.metrics import Gold
+
+REVIEW_SHARE: Final = 0.2
+"""Share of development texts that may be sent to a person: the least sure fifth."""
+
+_GRID: Final = np.round(np.arange(0.10, 0.91, 0.02), 2)
+_PRIOR_POSITIVES: Final = 30.0
+"""A label's own best threshold counts as much as the common one when it has this many positive texts."""
+
+
+def window_logits(runtime: Runtime, texts: Iterable[str]) -> list[NDArray[np.float32]]:
+    """Logits of each text's windows."""
+    return [runtime.logits(text) for text in texts]
+
+
+def combined_scores(windows: list[NDArray[np.float32]], temperatures: dict[str, float]) -> Scores:
+    """Calibrated scores, one row a text, its windows combined as in serving."""
+    rows = [combine_windows(scores_from_logits(logits, temperatures)) for logits in windows]
+    return Scores(
+        **{name: np.concatenate([getattr(row, name) for row in rows]) for name in Scores.__dataclass_fields__}
+    )
+
+
+def calibrate(folder: Path, development: Dataset) -> Policy:
+    """Fit temperatures and thresholds and write them into the folder.
+
+    Args:
+        folder: a model folder.
+        development: hand-labelled texts that the model was not trained on.
+
+    Returns:
+        The thresholds.
+    """
+    model = read_model_folder(folder)
+    windows = window_logits(Runtime(model), development["text"])
+    gold = Gold.of({name: development[name] for name in HEADS})
+    temperatures = fit_temperatures(np.stack([logits[0] for logits in windows]), gold)
+    policy = fit_thresholds(combined_scores(windows, temperatures), gold)
+    write_settings(folder, {**model.settings, "temperatures": temperatures, "thresholds": policy.to_dict()})
+    return policy
+
+
+def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float]:
+    """Temperature of each head that gives the development labels the highest likelihood."""
+    targets: dict[str, NDArray[np.float64]] = {
+        "failure_types": gold.failure_types.astype(float),
+        "intensity": (gold.intensity[:, None] > np.arange(MAX_INTENSITY)).astype(float),
+        "at_risk": gold.at_risk[:, None].astype(float),
+        "risk_reasons": gold.risk_reasons.astype(float),
+        "primary": gold.primary,
+        "nps": gold.nps,
+    }
+    temperatures = {}
+    for head, part in HEADS.items():
+        target = targets[head]
+        known = target >= 0 if head in SOFTMAX_HEADS else np.ones(len(logits), dtype=bool)
+        outputs = logits[known][:, part].astype(np.float64)
+        loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
+        temperatures[head] = round(_best_temperature(loss, outputs, target[known]), 4)
+    return temperatures
+
+
+def fit_thresholds(scores: Scores, gold: Gold) -> Policy:
+    """Thresholds of best F1, per label and drawn towards the common one where a label is rare."""
+    intensity = [0.5] * MAX_INTENSITY
+    for _ in range(2):
+        for k in range(MAX_INTENSITY):
+            options = [
+                (_agreement(scores, gold, [*intensity[:k], t, *intensity[k + 1 :]]), -abs(t - 0.5), t) for t in _GRID
+            ]
+            intensity[k] = float(max(options)[2])
+    return Policy(
+        failure_types=_label_thresholds(scores.failure_types, gold.failure_types),
+        intensity=tuple(intensity),
+        at_risk=_best_threshold(scores.at_risk, gold.at_risk),
+        risk_reasons=_label_thresholds(scores.risk_reasons, gold.risk_reasons),
+        review_below=float(np.quantile(confidence(scores), REVIEW_SHARE).round(4)),
+    )
+
+
+def _best_temperature(
+    loss: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    outputs: NDArray[np.float64],
+    target: NDArray[np.float64],
+) -> float:
+    found = minimize_scalar(lambda log_t: loss(outputs / np.exp(log_t), target), bounds=(-1.5, 1.5), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _sigmoid_loss(outputs: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    p = sigmoid(outputs).clip(1e-9, 1 - 1e-9)
+    return float(-(target * np.log(p) + (1 - target) * np.log(1 - p)).mean())
+
+
+def _softmax_loss(outputs: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    p = softmax(outputs)[np.arange(len(outputs)), target.astype(int)]
+    return float(-np.log(p.clip(1e-9)).mean())
+
+
+def _label_thresholds(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> tuple[float, ...]:
+    common = _best_threshold(probabilities.ravel(), gold.ravel())
+    thresholds = []
+    for label in range(gold.shape[1]):
+        positives = float(gold[:, label].sum())
+        own = _best_threshold(probabilities[:, label], gold[:, label])
+        share = positives / (positives + _PRIOR_POSITIVES)
+        thresholds.append(round(share * own + (1 - share) * common, 4))
+    return tuple(thresholds)
+
+
+def _best_threshold(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
+    f1 = np.array([f1_score(gold, probabilities >= t, zero_division=0.0) for t in _GRID])
+    # The middle of the thresholds that come close to the best: a single peak is often noise.
+    return float(np.median(_GRID[f1 >= f1.max() - 0.003]))
+
+
+def _agreement(scores: Scores, gold: Gold, thresholds: list[float]) -> float:
+    passed = scores.intensity_above >= np.asarray(thresholds)
+    levels = np.logical_and.accumulate(passed, axis=1).sum(axis=1)
+    return float(cohen_kappa_score(gold.intensity, levels, weights="quadratic"))

@@ -1,0 +1,244 @@
+"""Hand labels and weak labels as one data set with masked targets.
+
+Every row has the same columns; what a row does not teach is NaN, and the losses
+skip it. Hand labels come from ``annotations/*.csv``, weak ones from ``corpora/*.jsonl.gz`` through
+`complaintnlp.training.label_mapping`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from datasets import Dataset, Features, List, Value
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, MAX_INTENSITY, NPS_CLASS_IDS, RISK_REASON_IDS
+from complaintnlp.text.normalize import normalize
+from complaintnlp.training.label_mapping import LabelMapping, WeakTargets
+
+SPLITS: Final = ("train", "dev", "test")
+EVALUATION_ONLY: Final = "real-evaluation-only"
+_UNKNOWN: Final = math.nan
+_LONGEST_FIELD: Final = 10_000_000
+
+FEATURES: Final = Features(
+    {
+        "id": Value("string"),
+        "language": Value("string"),
+        "source": Value("string"),
+        "origin": Value("string"),
+        "text": Value("string"),
+        "weight": Value("float32"),
+        "failure_types": List(Value("float32"), length=len(FAILURE_TYPE_IDS)),
+        "primary": List(Value("float32"), length=len(FAILURE_TYPE_IDS)),
+        "intensity": List(Value("float32"), length=MAX_INTENSITY),
+        "nps": List(Value("float32"), length=len(NPS_CLASS_IDS)),
+        "at_risk": Value("float32"),
+        "risk_reasons": List(Value("float32"), length=len(RISK_REASON_IDS)),
+    }
+)
+"""Columns of every data set. ``intensity`` holds P(level > 0) to P(level > 3); ``origin`` is ``real``,
+``adapted``, ``real-evaluation-only``, ``written`` or ``weak``."""
+
+
+def near_duplicate_key(text: str) -> str:
+    """Texts with the same key count as one text when splits are drawn: the first 60 word characters, casefolded."""
+    return re.sub(r"\W+", "", text.casefold())[:60]
+
+
+def read_annotations(folder: Path, split: str | None = None) -> Iterator[dict[str, str]]:
+    """Rows of the hand-labelled files, as they stand, in one split or in all.
+
+    Raises:
+        ConfigurationError: a file is missing, or a row's split is none of `SPLITS`.
+    """
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        for language in LANGUAGES:
+            path = folder / f"{language}.csv"
+            if not path.is_file():
+                raise ConfigurationError(f"{path} is missing; --annotations must name the folder of hand labels")
+            with path.open(encoding="utf-8", newline="") as stream:
+                for row in csv.DictReader(stream):
+                    if row["split"] not in SPLITS:
+                        raise ConfigurationError(
+                            f"{path}, id {row['id']}: split {row['split']!r} is not one of {', '.join(SPLITS)}"
+                        )
+                    if split is None or row["split"] == split:
+                        yield {"language": language, **row}
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _one_hot(primary: str | None) -> list[float]:
+    return [float(name == primary) if primary else _UNKNOWN for name in FAILURE_TYPE_IDS]
+
+
+def hand_targets(row: Mapping[str, str]) -> dict[str, Any]:
+    """Targets of one hand-labelled row; every head is known, apart from the primary type of an empty list."""
+    types = [part for part in row["failure_types"].split(";") if part]
+    reasons = {part for part in row["risk_reasons"].split(";") if part}
+    level = int(row["intensity"])
+    return {
+        "weight": 1.0,
+        "failure_types": [float(name in types) for name in FAILURE_TYPE_IDS],
+        "primary": _one_hot(row["primary"]),
+        "intensity": [float(level > k) for k in range(MAX_INTENSITY)],
+        "nps": [float(row["nps_class"] == name) for name in NPS_CLASS_IDS],
+        "at_risk": float(row["at_risk"]),
+        "risk_reasons": [float(name in reasons) for name in RISK_REASON_IDS],
+    }
+
+
+def weak_targets(targets: WeakTargets) -> dict[str, Any]:
+    """The same columns from mapped native labels; what the mapping leaves open is NaN."""
+    levels = targets.intensity
+    return {
+        "weight": targets.weight,
+        "failure_types": [targets.failure_types.get(name, _UNKNOWN) for name in FAILURE_TYPE_IDS],
+        "primary": _one_hot(targets.primary),
+        "intensity": [sum(levels[k + 1 :]) if levels else _UNKNOWN for k in range(MAX_INTENSITY)],
+        "nps": list(targets.nps) if targets.nps else [_UNKNOWN] * len(NPS_CLASS_IDS),
+        "at_risk": _UNKNOWN if targets.at_risk is None else targets.at_risk,
+        "risk_reasons": [targets.risk_reasons.get(name, _UNKNOWN) for name in RISK_REASON_IDS],
+    }
+
+
+def load_hand_labels(folder: Path, split: str) -> Dataset:
+    """Hand-labelled texts of one split, normalised. Evaluation-only texts never stand in the training split."""
+    rows = [
+        {
+            "id": row["id"],
+            "language": row["language"],
+            "source": row["source"],
+            "origin": row["origin"],
+            "text": normalize(row["text"]).text,
+            **hand_targets(row),
+        }
+        for row in read_annotations(folder, split)
+        if not (split == "train" and row["origin"] == EVALUATION_ONLY)
+    ]
+    return Dataset.from_list(rows, features=FEATURES)
+
+
+class HeldOut:
+    """Ids and near-duplicate keys of the dev and test texts, which no training set may hold."""
+
+    def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
+        self._ids: set[str] = set()
+        self._keys: set[str] = set()
+        for row in rows:
+            if row["split"] == "train":
+                continue
+            self._ids.update(part for part in (row["id"], row.get("source_id", "")) if part)
+            self._keys.add(near_duplicate_key(row["text"]))
+
+    @classmethod
+    def of(cls, folder: Path) -> HeldOut:
+        """Held-out texts of an annotations folder."""
+        return cls(read_annotations(folder))
+
+    def holds(self, text_id: str, text: str) -> bool:
+        """Whether this text, or one that starts alike, is held out for evaluation."""
+        return text_id in self._ids or near_duplicate_key(text) in self._keys
+
+
+def read_corpora(folder: Path, languages: Sequence[str] = LANGUAGES) -> Iterator[dict[str, Any]]:
+    """Rows of the corpora, as they stand.
+
+    Raises:
+        ConfigurationError: a file is missing.
+    """
+    for language in languages:
+        path = folder / f"{language}.jsonl.gz"
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is missing; --corpora must name the folder of corpora")
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
+            for line in stream:
+                yield json.loads(line)
+
+
+def is_out_of_domain_test(row: Mapping[str, Any]) -> bool:
+    """Voice commands with an odd ``massive_id`` are kept out of all training: they test what is not feedback."""
+    massive_id = row["labels"].get("massive_id")
+    return massive_id is not None and int(massive_id) % 2 == 1
+
+
+def sample_corpora(
+    folder: Path,
+    held_out: HeldOut,
+    *,
+    per_source: int,
+    exclude: frozenset[str] = frozenset(),
+    sources: frozenset[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Corpus rows that may be trained on: at most ``per_source`` of each language and source.
+
+    Which ones is decided by a hash of the id, so a larger sample holds the smaller one.
+
+    Args:
+        folder: the corpora.
+        held_out: texts that must not appear.
+        per_source: rows of one source in one language.
+        exclude: further ids to leave out, for example those with hand labels.
+        sources: only these sources; all if None.
+    """
+    groups: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for row in read_corpora(folder):
+        if sources is not None and row["source"] not in sources:
+            continue
+        if row["id"] in exclude or is_out_of_domain_test(row) or held_out.holds(row["id"], row["text"]):
+            continue
+        order = hashlib.sha1(b"sample" + row["id"].encode(), usedforsecurity=False).hexdigest()
+        groups[row["lang"], row["source"]].append((order, row))
+    for rows in groups.values():
+        rows.sort(key=lambda pair: pair[0])
+        for _, row in rows[:per_source]:
+            yield row
+
+
+def load_weak_labels(
+    folder: Path,
+    held_out: HeldOut,
+    mapping: LabelMapping,
+    *,
+    per_source: int,
+    exclude: frozenset[str] = frozenset(),
+) -> Dataset:
+    """Sampled corpus texts whose native labels teach at least one head, normalised."""
+
+    def rows() -> Iterator[dict[str, Any]]:
+        labelled = mapping.sources
+        for row in sample_corpora(folder, held_out, per_source=per_source, exclude=exclude, sources=labelled):
+            targets = mapping.apply(row["source"], row["labels"])
+            text = normalize(row["text"]).text
+            if targets is None or not text:
+                continue
+            yield {
+                "id": row["id"],
+                "language": row["lang"],
+                "source": row["source"],
+                "origin": "weak",
+                "text": text,
+                **weak_targets(targets),
+            }
+
+    return Dataset.from_list(list(rows()), features=FEATURES)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 over ids, texts and targets in id order: the same data give the same fingerprint anywhere."""
+    digest = hashlib.sha256()
+    columns = sorted(name for name in dataset.column_names if name != "id")
+    for row in sorted(dataset, key=lambda row: str(row["id"])):
+        digest.update(repr((row["id"], *(row[name] for name in columns))).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

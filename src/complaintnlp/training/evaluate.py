@@ -1,0 +1,186 @@
+"""Evaluate a model folder on a split of the hand labels, per language, beside two baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+
+from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.model.folder import read_model_folder
+from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.scores import HEADS, Scores
+from complaintnlp.training import dataset as data
+from complaintnlp.training.baselines import run_baselines
+from complaintnlp.training.calibrate import combined_scores, fit_thresholds, window_logits
+from complaintnlp.training.encoder import PACKAGED_ENCODER, load_encoder
+from complaintnlp.training.metrics import (
+    Gold,
+    Rows,
+    by_group,
+    confusion_tables,
+    evaluate_group,
+    group_of,
+    select,
+)
+
+FIGURES: Final = {
+    "texts": "texts",
+    "type_micro_f1": "type micro-F1",
+    "type_macro_f1": "type macro-F1",
+    "primary_accuracy": "primary acc.",
+    "intensity_qwk": "intensity QWK",
+    "intensity_mae": "intensity MAE",
+    "nps_macro_f1": "NPS macro-F1",
+    "detractor_f1": "detractor F1",
+    "at_risk_auroc": "risk AUROC",
+    "at_risk_auprc": "risk AUPRC",
+    "at_risk_f1": "risk F1",
+    "type_ece": "ECE types",
+    "nps_ece": "ECE NPS",
+    "at_risk_ece": "ECE risk",
+    "reviewed": "needs review",
+}
+"""Figures of the report with their column titles."""
+
+_RESAMPLES: Final = 1000
+
+
+def evaluate_model(
+    model: Path | None, annotations: Path, split: str, *, baselines: bool = True, note: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Measure a model folder through the runtime that serves it.
+
+    Args:
+        model: folder; the released model if None.
+        annotations: the hand labels.
+        split: ``dev`` or ``test``. Tune on dev; test is for releases.
+        baselines: also train and measure the two baselines.
+        note: told what is going on.
+
+    Returns:
+        ``model``, ``split``, ``fingerprint`` of the texts, ``groups`` (figures per group), ``intervals`` (95%
+        bootstrap of type micro-F1), ``confusion``, ``review``, and ``baselines`` (figures per baseline and group).
+    """
+    folder = read_model_folder(model)
+    texts = data.load_hand_labels(annotations, split)
+    gold = gold_of(texts)
+    groups = groups_of(texts)
+    note(f"scoring {len(texts)} texts with {folder.name} {folder.version}")
+    scores = combined_scores(window_logits(Runtime(folder), texts["text"]), dict(folder.temperatures))
+    policy = Policy.from_dict(folder.thresholds, str(folder.path))
+    report: dict[str, Any] = {
+        "model": {"name": folder.name, "version": folder.version},
+        "split": split,
+        "fingerprint": data.fingerprint(texts),
+        "groups": figures(scores, gold, groups, policy),
+        "intervals": by_group(groups, lambda rows: _interval(select(scores, rows), select(gold, rows), policy)),
+        "confusion": confusion_tables(scores, gold, policy),
+        "review": by_group(groups, lambda rows: _review(select(scores, rows), select(gold, rows), policy)),
+        "baselines": {},
+    }
+    if baselines:
+        note("training the baselines (a few minutes)")
+        development = data.load_hand_labels(annotations, "dev")
+        encoder, tokenizer = load_encoder(PACKAGED_ENCODER)
+        scored = run_baselines(data.load_hand_labels(annotations, "train"), development, texts, encoder, tokenizer)
+        for name, (dev_scores, test_scores) in scored.items():
+            baseline_policy = fit_thresholds(dev_scores, gold_of(development))
+            report["baselines"][name] = figures(test_scores, gold, groups, baseline_policy)
+    return report
+
+
+def gold_of(texts: Dataset) -> Gold:
+    """Labels of a hand-labelled data set."""
+    return Gold.of({name: texts[name] for name in HEADS})
+
+
+def groups_of(texts: Dataset) -> list[str]:
+    """The report's line of each text."""
+    return [group_of(language, origin) for language, origin in zip(texts["language"], texts["origin"], strict=True)]
+
+
+def figures(scores: Scores, gold: Gold, groups: list[str], policy: Policy) -> dict[str, dict[str, float]]:
+    """Figures per group."""
+    return by_group(groups, lambda rows: evaluate_group(select(scores, rows), select(gold, rows), policy))
+
+
+def _interval(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
+    said = decide(scores, policy).failure_types
+    counts = np.stack([(said & gold.failure_types).sum(1), said.sum(1), gold.failure_types.sum(1)], axis=1)
+    draws: Rows = np.random.default_rng(0).integers(0, len(counts), (_RESAMPLES, len(counts)))
+    totals: NDArray[np.float64] = counts[draws].sum(axis=1).astype(float)
+    f1 = 2 * totals[:, 0] / np.maximum(totals[:, 1] + totals[:, 2], 1.0)
+    low, high = np.quantile(f1, [0.025, 0.975])
+    return {"low": float(low), "high": float(high)}
+
+
+def _review(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
+    """Share sent to review, and how often the list of types is exactly right with and without review."""
+    decisions = decide(scores, policy)
+    exact = (decisions.failure_types == gold.failure_types).all(axis=1)
+    flagged = decisions.needs_review
+    return {
+        "share": float(flagged.mean()),
+        "exact_if_flagged": float(exact[flagged].mean()) if flagged.any() else float("nan"),
+        "exact_otherwise": float(exact[~flagged].mean()) if (~flagged).any() else float("nan"),
+    }
+
+
+def markdown_tables(report: dict[str, Any]) -> str:
+    """The report as markdown: figures per group, baselines, review."""
+    names = list(report["groups"])
+    lines = [
+        f"{report['model']['name']} {report['model']['version']}, {report['split']} split",
+        "",
+        _row(["", *names]),
+        _row(["---"] * (len(names) + 1)),
+    ]
+    for key, title in FIGURES.items():
+        lines.append(_row([title, *(_number(report["groups"][name][key], key) for name in names)]))
+    bounds = (report["intervals"][name] for name in names)
+    lines.append(_row(["type micro-F1, 95% interval", *(f"{b['low']:.3f}-{b['high']:.3f}" for b in bounds)]))
+    for key, title in (
+        ("exact_if_flagged", "all types exact, flagged"),
+        ("exact_otherwise", "all types exact, others"),
+    ):
+        lines.append(_row([title, *(_number(report["review"][name][key], key) for name in names)]))
+    if report["baselines"]:
+        lines += ["", _row(["type micro-F1", *names]), _row(["---"] * (len(names) + 1))]
+        rows = {report["model"]["name"]: report["groups"], **report["baselines"]}
+        for title, groups in rows.items():
+            lines.append(_row([title, *(_number(groups[name]["type_micro_f1"], "") for name in names)]))
+    return "\n".join(lines)
+
+
+def confusion_markdown(report: dict[str, Any]) -> str:
+    """Confusion tables as markdown; rows are gold, columns answers."""
+    lines: list[str] = []
+    for name, table in report["confusion"].items():
+        lines += ["", f"{name} (rows: gold, columns: answer)", "", _row(["", *table["labels"]])]
+        lines.append(_row(["---"] * (len(table["labels"]) + 1)))
+        lines += [
+            _row([label, *map(str, counts)]) for label, counts in zip(table["labels"], table["counts"], strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def write_report(report: dict[str, Any], path: Path) -> None:
+    """Write the report as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float, key: str) -> str:
+    if key == "texts":
+        return f"{value:.0f}"
+    return "-" if np.isnan(value) else f"{value:.3f}"

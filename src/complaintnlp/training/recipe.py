@@ -1,0 +1,118 @@
+"""A training recipe: one TOML file that fixes everything a run depends on."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.records import LanguageCode, explain
+from complaintnlp.training.encoder import PACKAGED_ENCODER
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderSection(_Section):
+    """Base encoder: its source, which layers to keep (all if None), and the vocabulary's trimming.
+
+    The ``encoder`` folder of a finished run is a source too: so a student starts from its teacher's layers.
+    """
+
+    source: str = PACKAGED_ENCODER
+    layers: list[int] | None = None
+    trim_vocabulary: bool = True
+    min_piece_count: int = Field(default=2, ge=1)
+
+
+class LossSection(_Section):
+    """Factor per head."""
+
+    failure_types: float = Field(default=5.0, ge=0)
+    primary: float = Field(default=0.7, ge=0)
+    intensity: float = Field(default=1.5, ge=0)
+    nps: float = Field(default=1.0, ge=0)
+    at_risk: float = Field(default=1.0, ge=0)
+    risk_reasons: float = Field(default=0.7, ge=0)
+
+
+class StageSection(_Section):
+    """One pass of training over one mixture of data.
+
+    Attributes:
+        name: names the stage in logs.
+        hand, weak, soft: whether hand labels, mapped native labels, and a teacher's soft labels are in the mixture.
+        weak_per_source: at most so many weakly labelled texts of each language and source.
+        epochs: passes over the mixture.
+        learning_rate: peak rate of the encoder's top layer.
+        head_learning_rate: peak rate of the output layer.
+        layer_decay: each lower layer learns at this factor of the layer above.
+        batch_tokens: padded tokens a batch.
+        warmup: share of the steps in which the rate rises; it falls linearly to zero after.
+        language_factors: how often a language's hand-labelled texts occur an epoch.
+        patience: stop after so many epochs without a better development score; None trains to the end.
+        frozen_layers: 0 freezes the embeddings, n also the n lowest layers; None lets everything learn.
+        ema_decay: decay of the moving average of the weights that is evaluated and kept; 0 keeps the last weights.
+    """
+
+    name: str
+    hand: bool = True
+    weak: bool = False
+    soft: str | None = None
+    soft_share: float = Field(default=0.5, ge=0, le=1)
+    weak_per_source: int = Field(default=2000, ge=1)
+    epochs: int = Field(default=5, ge=1)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    head_learning_rate: float = Field(default=3e-3, gt=0)
+    layer_decay: float = Field(default=0.95, gt=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    batch_tokens: int = Field(default=2048, ge=64)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    language_factors: dict[LanguageCode, float] = {}
+    patience: int | None = Field(default=None, ge=1)
+    frozen_layers: int | None = Field(default=None, ge=0)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Recipe(_Section):
+    """Everything that a run depends on, besides the data.
+
+    Attributes:
+        name: names the run's folder.
+        seed: of all random choices.
+        max_tokens: longest input in training, special tokens included.
+        precision: ``bf16`` computes matrix products in bfloat16; ``auto`` does so where the CPU has
+            instructions for it and uses float32 elsewhere, where bfloat16 is emulated and far slower.
+        dropout: on the pooled vector.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    seed: int = 13
+    max_tokens: int = Field(default=256, ge=16, le=512)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    encoder: EncoderSection = EncoderSection()
+    loss: LossSection = LossSection()
+    stage: list[StageSection] = Field(min_length=1)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        ConfigurationError: names the file, the entry, and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"recipe {path} does not exist; recipes stand in training/recipes/") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"recipe {path} is no valid TOML: {error}") from None
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError(f"recipe {path}: {explain(error, Recipe)}") from None

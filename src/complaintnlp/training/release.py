@@ -1,0 +1,94 @@
+"""From a finished run to what others use: a calibrated model folder, or soft labels for a student."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.text.normalize import normalize
+from complaintnlp.training import dataset as data
+from complaintnlp.training.calibrate import calibrate
+from complaintnlp.training.encoder import load_encoder
+from complaintnlp.training.export import write_model_folder
+from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.predict import predict_logits
+from complaintnlp.training.recipe import Recipe
+from complaintnlp.training.soft_labels import save_soft_labels
+from complaintnlp.training.stage import uses_bfloat16
+
+_CHUNK: Final = 2000
+
+
+def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
+    """The trained network of a run's folder, its tokenizer and recipe.
+
+    Raises:
+        ConfigurationError: the folder holds no finished run.
+    """
+    weights = run / "network.safetensors"
+    if not weights.is_file():
+        raise ConfigurationError(f"{run} holds no finished run (network.safetensors); train it first")
+    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    encoder, tokenizer = load_encoder(str(run / "base"))
+    network = ComplaintNetwork(encoder, dropout=recipe.dropout)
+    network.load_state_dict(load_file(weights))
+    return network.eval(), tokenizer, recipe
+
+
+def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: str) -> Path:
+    """Export a run as an int8 model folder and calibrate it on the development split."""
+    network, tokenizer, recipe = load_run(run)
+    development = data.load_hand_labels(annotations, "dev")
+    training: dict[str, Any] = {
+        "recipe": recipe.model_dump(mode="json"),
+        "hand_labels": data.fingerprint(data.load_hand_labels(annotations, "train")),
+        "calibrated_on": data.fingerprint(development),
+    }
+    write_model_folder(
+        out, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
+    )
+    calibrate(out, development)
+    return out
+
+
+def soft_label_corpora(
+    run: Path,
+    out: Path,
+    annotations: Path,
+    corpora: Path,
+    *,
+    per_source: int,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Write the teacher's logits for a sample of the corpora and for the hand-labelled training texts.
+
+    Returns:
+        The number of texts.
+    """
+    network, tokenizer, recipe = load_run(run)
+    held_out = data.HeldOut.of(annotations)
+    hand = data.load_hand_labels(annotations, "train")
+    texts = dict(zip(hand["id"], hand["text"], strict=True))
+    for row in data.sample_corpora(corpora, held_out, per_source=per_source):
+        text = normalize(row["text"]).text
+        if text:
+            texts.setdefault(row["id"], text)
+    ids = list(texts)
+    half = uses_bfloat16(recipe.precision)
+    parts = []
+    for start in range(0, len(ids), _CHUNK):
+        chunk = [texts[text_id] for text_id in ids[start : start + _CHUNK]]
+        parts.append(predict_logits(network, tokenizer, chunk, recipe.max_tokens, half=half))
+        progress(min(start + _CHUNK, len(ids)), len(ids))
+    save_soft_labels(out, ids, np.concatenate(parts))
+    (out.with_suffix(".json")).write_text(
+        json.dumps({"teacher": str(run), "texts": len(ids), "per_source": per_source}, indent=2), encoding="utf-8"
+    )
+    return len(ids)

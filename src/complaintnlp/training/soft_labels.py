@@ -1,0 +1,75 @@
+"""A teacher's probabilities as training targets for unlabelled texts.
+
+The file holds ids and logits only, never texts; the texts are read from the corpora again by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
+from complaintnlp.text.normalize import normalize
+from complaintnlp.training.dataset import FEATURES, HeldOut, load_hand_labels, read_corpora
+
+_ID_LENGTH: Final = 12
+
+
+def save_soft_labels(path: Path, ids: list[str], logits: NDArray[np.float32]) -> None:
+    """Write teacher logits keyed by text id (12 hex digits each)."""
+    codes = np.frombuffer("".join(ids).encode("ascii"), dtype=np.uint8).reshape(len(ids), _ID_LENGTH)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"ids": codes, "logits": np.ascontiguousarray(logits, dtype=np.float16)}, path)
+
+
+def read_soft_labels(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Teacher logits by text id.
+
+    Raises:
+        ConfigurationError: the file does not exist.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"soft labels {path} do not exist; make them with: complaintnlp soft-label RUN")
+    content = load_file(path)
+    codes = [row.tobytes().decode("ascii") for row in content["ids"]]
+    return dict(zip(codes, content["logits"].astype(np.float32), strict=True))
+
+
+def soft_targets(logits: NDArray[np.float32], weight: float) -> dict[str, Any]:
+    """Targets in the columns of a data set, from one text's teacher logits."""
+    values = logits.astype(np.float64)
+    targets: dict[str, Any] = {"weight": weight}
+    for head, part in HEADS.items():
+        probabilities = softmax(values[part]) if head in SOFTMAX_HEADS else sigmoid(values[part])
+        targets[head] = float(probabilities[0]) if head == "at_risk" else probabilities.tolist()
+    return targets
+
+
+def load_soft_labels(path: Path, corpora: Path, annotations: Path, *, share: float) -> Dataset:
+    """Soft-labelled texts; for hand-labelled ones the teacher's view is a further row of weight ``share``."""
+    teacher = read_soft_labels(path)
+    held_out = HeldOut.of(annotations)
+    rows = [
+        _row(row["id"], row["lang"], row["source"], normalize(row["text"]).text, soft_targets(teacher[row["id"]], 1.0))
+        for row in read_corpora(corpora)
+        if row["id"] in teacher and not held_out.holds(row["id"], row["text"])
+    ]
+    seen = {row["id"] for row in rows}
+    hand = load_hand_labels(annotations, "train")
+    rows += [
+        _row(row["id"], row["language"], row["source"], row["text"], soft_targets(teacher[row["id"]], share))
+        for row in hand
+        if row["id"] in teacher and row["id"] not in seen
+    ]
+    return Dataset.from_list([row for row in rows if row["text"]], features=FEATURES)
+
+
+def _row(text_id: str, language: str, source: str, text: str, targets: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": text_id, "language": language, "source": source, "origin": "weak", "text": text, **targets}

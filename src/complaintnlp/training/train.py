@@ -1,0 +1,172 @@
+"""Train the multi-task network by a recipe, with checkpoints that a later call resumes from.
+
+A plain loop rather than the transformers Trainer: losses masked per head, batches by token budget, a
+learning rate per layer and several stages over different mixtures would each need an override there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, concatenate_datasets
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS
+from complaintnlp.text.normalize import normalize
+from complaintnlp.training import dataset as data
+from complaintnlp.training.encoder import load_encoder, save_encoder
+from complaintnlp.training.label_mapping import load_mapping
+from complaintnlp.training.network import ComplaintNetwork, keep_layers
+from complaintnlp.training.recipe import Recipe, StageSection
+from complaintnlp.training.soft_labels import load_soft_labels
+from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
+from complaintnlp.training.vocabulary import count_pieces, pieces_to_keep, trim
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """A recipe, the folder of its run, and the data.
+
+    Attributes:
+        recipe: what to do.
+        folder: where everything is written.
+        annotations: folder of hand labels.
+        corpora: folder of corpora with native labels.
+        progress: told how far the training is.
+    """
+
+    recipe: Recipe
+    folder: Path
+    annotations: Path
+    corpora: Path
+    progress: Progress = field(default=lambda _text, _done, _total: None)
+
+    @property
+    def weights(self) -> Path:
+        """Weights of the best epoch of the last stage."""
+        return self.folder / "network.safetensors"
+
+
+def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
+    """Train all stages of a recipe.
+
+    Args:
+        run: recipe, folder and data.
+        resume: continue from the folder's checkpoint instead of starting anew.
+
+    Returns:
+        The history: one entry per epoch with the development figures per group. It also stands in
+        ``metrics.json`` of the folder; the weights are in ``network.safetensors``.
+
+    Raises:
+        ConfigurationError: the folder already holds a run and ``resume`` is not set, or there is nothing to resume.
+    """
+    recipe, folder = run.recipe, StageFolder(run.folder)
+    _check_folder(run, folder, resume)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
+    torch.manual_seed(recipe.seed)
+    encoder, tokenizer = prepare_encoder(run)
+    network = ComplaintNetwork(encoder, dropout=recipe.dropout)
+    development = data.load_hand_labels(run.annotations, "dev")
+    state, saved = TrainingState(), None
+    if resume:
+        saved = torch.load(folder.checkpoint, weights_only=True)
+        network.load_state_dict(saved["network"])
+        state = TrainingState(**saved["state"])
+        logger.info("resumed at stage %d, epoch %d, batch %d", state.stage + 1, state.epoch + 1, state.batch)
+    while state.stage < len(recipe.stage):
+        mixture = load_mixture(run, recipe.stage[state.stage])
+        if state.stage == 0 and saved is None:
+            network.set_output_prior(output_prior(mixture))
+        trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state)
+        if saved is not None:
+            trainer.restore(saved)
+            saved = None
+        trainer.run(development, run.progress)
+        state.next_stage()
+    save_file(network.state_dict(), run.weights)
+    save_encoder(network.encoder, tokenizer, run.folder / "encoder")
+    folder.checkpoint.unlink(missing_ok=True)
+    return state.history
+
+
+def _check_folder(run: Run, folder: StageFolder, resume: bool) -> None:
+    if resume and not folder.checkpoint.is_file():
+        raise ConfigurationError(f"{run.folder} holds no checkpoint to resume from; start without --resume")
+    if not resume and (folder.checkpoint.is_file() or run.weights.is_file()):
+        raise ConfigurationError(
+            f"{run.folder} already holds a run; continue it with --resume, or name another folder with --out"
+        )
+
+
+def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
+    """The recipe's encoder, trimmed and cut to its layers; kept in the run's folder for the next call."""
+    folder, section = run.folder / "base", run.recipe.encoder
+    if not (folder / "model.safetensors").is_file():
+        encoder, tokenizer = load_encoder(section.source)
+        if section.layers is not None:
+            keep_layers(encoder, section.layers)
+        if section.trim_vocabulary:
+            kept = pieces_to_keep(tokenizer, _piece_counts(run, tokenizer), min_count=section.min_piece_count)
+            encoder, tokenizer = trim(encoder, tokenizer, kept)
+            logger.info("vocabulary trimmed to %d pieces", len(kept))
+        save_encoder(encoder, tokenizer, folder)
+    return load_encoder(str(folder))
+
+
+def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
+    held_out = data.HeldOut.of(run.annotations)
+    corpus = (
+        normalize(row["text"]).text
+        for row in data.read_corpora(run.corpora)
+        if not held_out.holds(row["id"], row["text"])
+    )
+    counts = count_pieces(tokenizer, corpus)
+    counts.update(count_pieces(tokenizer, data.load_hand_labels(run.annotations, "train")["text"]))
+    return counts
+
+
+def load_mixture(run: Run, stage: StageSection) -> Dataset:
+    """The texts that a stage trains on.
+
+    Raises:
+        ConfigurationError: the stage names no data.
+    """
+    held_out = data.HeldOut.of(run.annotations)
+    hand = data.load_hand_labels(run.annotations, "train")
+    parts = [hand] if stage.hand else []
+    if stage.weak:
+        known = frozenset(hand["id"])
+        parts.append(
+            data.load_weak_labels(
+                run.corpora, held_out, load_mapping(), per_source=stage.weak_per_source, exclude=known
+            )
+        )
+    if stage.soft:
+        parts.append(load_soft_labels(Path(stage.soft), run.corpora, run.annotations, share=stage.soft_share))
+    if not parts:
+        raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
+    return concatenate_datasets(parts)
+
+
+def output_prior(mixture: Dataset) -> torch.Tensor:
+    """Logit of each output's mean target; where nothing is known, that of one half."""
+    prior = []
+    for head in HEADS:
+        values = np.asarray(mixture[head], dtype=np.float64).reshape(len(mixture), -1)
+        counts = (~np.isnan(values)).sum(axis=0)
+        mean = np.where(counts, np.nansum(values, axis=0) / np.maximum(counts, 1), 0.5).clip(1e-3, 1 - 1e-3)
+        prior.append(np.log(mean) if head in SOFTMAX_HEADS else np.log(mean / (1 - mean)))
+    return torch.tensor(np.concatenate(prior), dtype=torch.float32)

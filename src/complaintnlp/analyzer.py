@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from complaintnlp.errors import InvalidInputError
 from complaintnlp.judgement.decide import Policy, decide
 from complaintnlp.judgement.detractor import nps_result
 from complaintnlp.judgement.severity import severity_of
@@ -97,8 +98,10 @@ class Analyzer:
             workers: texts analysed at once; by default one per CPU that this process may use.
 
         Raises:
-            InvalidInputError: when the answer of an invalid feedback is due.
+            InvalidInputError: when the answer of an invalid feedback is due, or where ``workers`` is below 1.
         """
+        if workers is not None and workers < 1:
+            raise InvalidInputError(f"workers: {workers} is not allowed; give 1 or more, or leave it out")
         count = workers or _usable_cpus()
         source = iter(feedbacks)
         with ThreadPoolExecutor(max_workers=count, thread_name_prefix="complaintnlp") as pool:

@@ -95,7 +95,10 @@ def analyze(
     if text is None or text == "-":
         if text is None and sys.stdin.isatty():
             raise InvalidInputError('no text given; write it in quotes after "analyze", or pipe it in')
-        text = sys.stdin.read()
+        try:
+            text = sys.stdin.read()
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(f"stdin is no valid {error.encoding} text; convert it to UTF-8 first") from None
     fields = {"text": text, "language": language, "nps_score": nps_score}
     analysis = Analyzer.load(model).analyze({name: value for name, value in fields.items() if value is not None})
     if as_json:
@@ -115,6 +118,7 @@ def score(
         str | None,
         typer.Option(help="utf-8, utf-16, cp1254, gb18030, ... Default: told apart by scoring.", show_default=False),
     ] = None,
+    show: Annotated[int, typer.Option(help="Also print so many scored rows as a table.", min=0)] = 0,
     model: Model = None,
 ) -> None:
     """Score a whole export: keeps every column and adds the **cnlp_** ones.
@@ -125,7 +129,7 @@ def score(
     """
     from complaintnlp.analyzer import Analyzer  # noqa: PLC0415
     from complaintnlp.batch import score_file  # noqa: PLC0415
-    from complaintnlp.render import render_summary  # noqa: PLC0415
+    from complaintnlp.render import render_rows, render_summary  # noqa: PLC0415
 
     analyzer = Analyzer.load(model)
     with _progress_bar() as bar:
@@ -138,6 +142,8 @@ def score(
             encoding=encoding,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    if show:
+        _out.print(render_rows(output, summary.text_column, show))
     _err.print(render_summary(summary, output))
 
 
@@ -147,7 +153,10 @@ def serve(
     port: Annotated[int, typer.Option(help="TCP port.", min=1, max=65535)] = 8000,
     model: Model = None,
 ) -> None:
-    """Serve the prediction API: POST /v1/analyze, GET /health/live, GET /health/ready, docs at /docs."""
+    """Serve the prediction API: POST /v1/analyze, GET /health/live, GET /health/ready, docs at /docs.
+
+    Needs the extra **serve**.
+    """
     from complaintnlp.api.server import serve as run_server  # noqa: PLC0415
 
     run_server(host, port, model)
@@ -163,7 +172,12 @@ def train(
     annotations: Annotations = _ANNOTATIONS,
     corpora: Corpora = _CORPORA,
 ) -> None:
-    """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume."""
+    """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume.
+
+    Needs the extra **train**.
+
+    Example: complaintnlp train training/recipes/v0.toml
+    """
     with _training("complaintnlp train"):
         from complaintnlp.training.train import train as run_training  # noqa: PLC0415
     run = _run(recipe, out, annotations, corpora)
@@ -183,7 +197,10 @@ def export(
     version: Annotated[str, typer.Option(help="Version of the model.")] = __version__,
     annotations: Annotations = _ANNOTATIONS,
 ) -> None:
-    """Write a trained run as an int8 model folder, calibrated on the development split."""
+    """Write a trained run as an int8 model folder, calibrated on the development split.
+
+    Needs the extra **train**.
+    """
     with _training("complaintnlp export"):
         from complaintnlp.training.release import release_run  # noqa: PLC0415
     with _err.status("exporting, quantising, calibrating"):
@@ -201,11 +218,14 @@ def evaluate(
     ] = None,
     annotations: Annotations = _ANNOTATIONS,
 ) -> None:
-    """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines."""
-    with _training("complaintnlp evaluate"):
-        from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
+    """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines.
+
+    Needs the extra **train**.
+    """
     if split not in {"dev", "test"}:
         raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
+    with _training("complaintnlp evaluate"):
+        from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
     report = evaluation.evaluate_model(
         model, annotations, split, baselines=baselines, note=lambda text: _err.print(text, style="dim")
     )
@@ -221,7 +241,10 @@ def card(
     model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
     results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],
 ) -> None:
-    """Write the model card from a measured report."""
+    """Write the model card from a measured report.
+
+    Needs the extra **train**.
+    """
     with _training("complaintnlp card"):
         from complaintnlp.training.model_card import write_card  # noqa: PLC0415
     _out.print(str(write_card(model, results)))
@@ -235,7 +258,10 @@ def soft_label(
     annotations: Annotations = _ANNOTATIONS,
     corpora: Corpora = _CORPORA,
 ) -> None:
-    """Score a sample of the corpora with a teacher, for a student's recipe to learn from."""
+    """Score a sample of the corpora with a teacher, for a student's recipe to learn from.
+
+    Needs the extra **train**.
+    """
     with _training("complaintnlp soft-label"):
         from complaintnlp.training.release import soft_label_corpora  # noqa: PLC0415
     with _progress_bar() as bar:
@@ -253,7 +279,10 @@ def soft_label(
 
 @data_app.command("report")
 def data_report(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORPORA) -> None:
-    """Print what each source teaches: rows, rows with targets, heads."""
+    """Print what each source teaches: rows, rows with targets, heads.
+
+    Needs the extra **train**.
+    """
     with _training("complaintnlp data report"):
         from complaintnlp.training.data_report import report_tables  # noqa: PLC0415
     for table in report_tables(annotations, corpora):
@@ -262,7 +291,10 @@ def data_report(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _COR
 
 @data_app.command("rates")
 def data_rates(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORPORA) -> None:
-    """Measure the label mapping's rates again on the hand-labelled training texts."""
+    """Measure the label mapping's rates again on the hand-labelled training texts.
+
+    Needs the extra **train**.
+    """
     with _training("complaintnlp data rates"):
         from complaintnlp.training.data_report import rate_lines  # noqa: PLC0415
     for line in rate_lines(annotations, corpora):
@@ -287,7 +319,9 @@ def _training(feature: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, "train", error.name or str(error)) from error
+        if (error.name or "").startswith(f"{__package__}."):
+            raise  # a part of this package is missing: no extra would bring it
+        raise MissingExtraError(feature, "train", (error.name or str(error)).partition(".")[0]) from error
 
 
 def _progress_bar() -> Progress:

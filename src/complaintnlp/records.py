@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -95,9 +95,24 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     for problem in error.errors(include_url=False, include_input=False):
         message = describe_problem(problem["type"], problem["msg"])
         if problem["type"] == "extra_forbidden":
-            message += f"; allowed: {', '.join(model.model_fields)}"
+            message += f"; allowed: {', '.join(_fields_at(model, problem['loc'][:-1]))}"
         sentences.append(f"{field_name(problem['loc']) or 'input'}: {message}")
     return "; ".join(sentences)
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> Iterable[str]:
+    """Field names of ``model``, or of the model that stands at ``place`` inside it."""
+    for part in place:
+        if part in model.model_fields:
+            inner = _model_in(model.model_fields[str(part)].annotation)
+            model = inner or model
+    return model.model_fields
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
 
 
 def describe_problem(kind: str, message: str) -> str:

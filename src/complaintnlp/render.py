@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -11,6 +13,8 @@ from rich.text import Text
 
 from complaintnlp import taxonomy
 from complaintnlp.batch import ScoreSummary
+from complaintnlp.batch.readers import open_table
+from complaintnlp.batch.rows import RawJson, Reject
 from complaintnlp.records import Analysis, RecoveryPlan
 
 _LANGUAGE_NAMES = {"tr": "Turkish", "zh": "Chinese", "hy": "Armenian", "en": "English"}
@@ -119,3 +123,28 @@ def render_summary(summary: ScoreSummary, output: Path) -> RenderableType:
 def _counts(counts: dict[str, int]) -> str:
     ranked = sorted(counts.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{name} {count:,}" for name, count in ranked) or "none"
+
+
+def render_rows(output: Path, text_column: str | None, count: int) -> RenderableType:
+    """The first ``count`` rows of a scored file as a table."""
+    titles = ("lang", "primary failure", "int", "NPS", "risk", "sev", "review")
+    keys = ("language", "primary_failure", "intensity", "nps_class", "at_risk", "severity", "needs_review")
+    table = Table(title=f"The first rows of {output}", title_justify="left", expand=True)
+    table.add_column("text", ratio=1, no_wrap=True, overflow="ellipsis")
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    with closing(open_table(output).rows()) as rows:
+        for row in islice(rows, count):
+            if isinstance(row, Reject):
+                continue
+            values = {
+                name: "" if isinstance(value, RawJson) and value == "null" else value for name, value in row.cells
+            }
+            scores = [values.get(f"cnlp_{key}", "") for key in keys]
+            unscored = values.get("cnlp_status", "scored") != "scored"
+            shown = [
+                values["cnlp_status"] if unscored and key == "primary_failure" else score
+                for key, score in zip(keys, scores, strict=True)
+            ]
+            table.add_row(Text(" ".join(values.get(text_column or "", "").split())), *shown)
+    return table

@@ -110,11 +110,12 @@ def decide(scores: Scores, policy: Policy) -> Decisions:
     The primary type is the one with the highest primary probability among the types in the list, so it is
     always in the list, and an empty list has none.
     """
-    over = scores.failure_types / np.asarray(policy.failure_types)
+    thresholds = np.asarray(policy.failure_types)
+    over = scores.failure_types / np.maximum(thresholds, np.finfo(np.float64).tiny)
     ranked = np.argsort(-over, axis=1)[:, :MAX_FAILURE_TYPES]
     allowed = np.zeros(over.shape, dtype=bool)
     np.put_along_axis(allowed, ranked, values=True, axis=1)
-    types = (over >= 1.0) & allowed
+    types = (scores.failure_types >= thresholds) & allowed
     primary = np.where(types, scores.primary, -1.0).argmax(axis=1)
     passed = scores.intensity_above >= np.asarray(policy.intensity)
     at_risk = scores.at_risk >= policy.at_risk

@@ -12,6 +12,7 @@ JSON and ONNX only, never pickle: reading a folder runs none of its content as c
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,10 +118,11 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
             thresholds=settings["thresholds"],
             settings=settings,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
-    if not 0 <= model.window_overlap < model.max_tokens - 2 or min(temperatures.values()) <= 0:
-        raise ModelFolderError(f"{where}: windows must be longer than their overlap and temperatures positive")
+    sound = all(0.0 < temperature < math.inf for temperature in temperatures.values())
+    if not 0 <= model.window_overlap < model.max_tokens - 2 or not sound:
+        raise ModelFolderError(f"{where}: windows must be longer than their overlap, temperatures positive and finite")
     return model
 
 

@@ -48,7 +48,7 @@ class Runtime:
                 f"{folder.model_file} cannot be loaded: {_first_line(error)}; export again"
             ) from error
         outputs = self._session.get_outputs()
-        if [output.name for output in outputs] != ["logits"] or outputs[0].shape[-1] != LOGIT_COUNT:
+        if [output.name for output in outputs] != ["logits"] or outputs[0].shape[-1:] != [LOGIT_COUNT]:
             raise ModelFolderError(
                 f"{folder.model_file} must have one output 'logits' of width {LOGIT_COUNT}, "
                 f"it has {[(output.name, output.shape) for output in outputs]}; export the model again"

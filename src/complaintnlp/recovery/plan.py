@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from complaintnlp.records import NpsClass, RecoveryPlan, RecoveryStep, Severity
 from complaintnlp.recovery.playbook import load_playbook
 
 
+@cache  # a plan is immutable and there are fewer than sixty
 def make_plan(primary: str | None, severity: Severity | None, nps_class: NpsClass) -> RecoveryPlan:
     """Ordered steps, owner, time targets and compensation band.
 

@@ -32,7 +32,8 @@ _ARMENIAN_MARKS: Final = "\u055b\u055c\u055e"
 _ARMENIAN_MARKED_WORD = re.compile(
     f"[\u0531-\u0556\u0561-\u0587]+[{_ARMENIAN_MARKS}][\u0561-\u0587{_ARMENIAN_MARKS}]*[\u0561-\u0587]"
 )
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。！？）】]+", re.IGNORECASE)
+# Chinese follows a link without a space, and its full-width comma is a plain one by now: a Han letter ends a link.
+_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'。】\u3400-\u4dbf\u4e00-\u9fff]+", re.IGNORECASE)
 # The bounded local part keeps the search linear on a long run of letters.
 _EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{10,}(?!\d)")
@@ -116,7 +117,11 @@ class _Draft:
 def _compose(match: re.Match[str]) -> str:
     composed = unicodedata.normalize("NFC", match[0])
     # Lower-casing a Turkish "İ" elsewhere leaves "i" with a second dot, which no font shows.
-    return "i" + composed[2:] if composed.startswith("i\u0307") else composed
+    return "i" + composed[1:].lstrip("\u0307") if composed.startswith("i\u0307") else composed
+
+
+def _join_ligature(match: re.Match[str]) -> str:
+    return _ARMENIAN_LIGATURES[match[0]]
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -139,9 +144,10 @@ def normalize(text: str) -> NormalizedText:
     if not draft.text.isascii():
         draft.replace(_FULL_WIDTH, lambda match: chr(ord(match[0]) - 0xFEE0))
         draft.replace(_DECOMPOSED, _compose)
-        draft.replace(_ARMENIAN_LIGATURE, lambda match: _ARMENIAN_LIGATURES[match[0]])
+        draft.replace(_ARMENIAN_LIGATURE, _join_ligature)
         if _ARMENIAN_MARKED_WORD.search(draft.text):
             draft.move_armenian_marks()
+            draft.replace(_ARMENIAN_LIGATURE, _join_ligature)  # a mark parted the two letters
     if "://" in draft.text or "ww." in draft.text.lower():
         draft.replace(_URL, lambda _: "<url>")
     if "@" in draft.text:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from datasets import Dataset
@@ -73,7 +73,7 @@ def calibrate(folder: Path, development: Dataset) -> Policy:
 
 def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float]:
     """Temperature of each head that gives the development labels the highest likelihood."""
-    targets: dict[str, NDArray[np.float64]] = {
+    targets: dict[str, NDArray[Any]] = {
         "failure_types": gold.failure_types.astype(float),
         "intensity": (gold.intensity[:, None] > np.arange(MAX_INTENSITY)).astype(float),
         "at_risk": gold.at_risk[:, None].astype(float),
@@ -87,7 +87,7 @@ def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float
         known = target >= 0 if head in SOFTMAX_HEADS else np.ones(len(logits), dtype=bool)
         outputs = logits[known][:, part].astype(np.float64)
         loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
-        temperatures[head] = round(_best_temperature(loss, outputs, target[known]), 4)
+        temperatures[head] = round(_best_temperature(loss, outputs, target[known]), 4) if known.any() else 1.0
     return temperatures
 
 

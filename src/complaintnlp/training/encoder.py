@@ -89,13 +89,13 @@ def load_encoder(source: str, *, cache: Path | None = None) -> tuple[BertModel, 
 
 
 def save_encoder(encoder: BertModel, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write an encoder as a local folder that `load_encoder` reads."""
+    """Write an encoder as a local folder that `load_encoder` reads; the weights, written last, mark it as complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(encoder.config.to_dict(), indent=2, default=str), encoding="utf-8")
-    save_file(
-        {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, folder / "model.safetensors"
-    )
     tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps(encoder.config.to_dict(), indent=2, default=str), encoding="utf-8")
+    part = folder / "model.safetensors.part"
+    save_file({name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, part)
+    part.replace(folder / "model.safetensors")
 
 
 def _read_folder(folder: Path) -> tuple[BertModel, Tokenizer]:

@@ -26,6 +26,7 @@ from complaintnlp.training.metrics import (
     confusion_tables,
     evaluate_group,
     group_of,
+    json_ready,
     select,
 )
 
@@ -173,14 +174,16 @@ def confusion_markdown(report: dict[str, Any]) -> str:
 def write_report(report: dict[str, Any], path: Path) -> None:
     """Write the report as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(json_ready(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _number(value: float, key: str) -> str:
+def _number(value: float | None, key: str) -> str:
+    if value is None or np.isnan(value):
+        return "-"
     if key == "texts":
         return f"{value:.0f}"
-    return "-" if np.isnan(value) else f"{value:.3f}"
+    return f"{value:.3f}"

@@ -109,6 +109,15 @@ def selection_score(figures: Mapping[str, Mapping[str, float]]) -> float:
     return float(np.mean([np.nanmean([group[name] for name in names]) for group in figures.values()]))
 
 
+def json_ready(value: Any) -> Any:
+    """The same nested lists and mappings with None instead of NaN, which JSON does not know."""
+    if isinstance(value, Mapping):
+        return {key: json_ready(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [json_ready(each) for each in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def by_group(groups: Sequence[str], evaluate: Callable[[Rows], dict[str, float]]) -> dict[str, dict[str, float]]:
     """Call ``evaluate`` with the rows of each group that occurs, in the order of `GROUPS`."""
     labels = np.asarray(groups)

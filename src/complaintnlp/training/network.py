@@ -1,6 +1,13 @@
-"""The multi-task network: an encoder, mean pooling, and one linear layer that holds all heads."""
+"""The multi-task network: an encoder, and heads that each look at their own words.
+
+Every output has a query of its own: it weighs the tokens by their match with the query, and its logit is the
+weighted mean of the tokens' votes. A complaint names several failures, each in its own place; one mean over all
+tokens would thin out each of them.
+"""
 
 from __future__ import annotations
+
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,29 +16,41 @@ from transformers import BertModel
 
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, SOFTMAX_HEADS
 
+_MASKED: Final = -1e4
+"""Match of a padding token: its weight is zero."""
+
 
 class ComplaintNetwork(nn.Module):
     """Texts to logits.
 
     Args:
         encoder: a BERT encoder; its hidden size sets the width of the heads.
-        dropout: on the pooled vector.
+        dropout: on the token vectors that the heads see.
+        pooling: ``attention`` learns the queries; ``mean`` leaves them at zero, which weighs all tokens alike.
     """
 
-    def __init__(self, encoder: BertModel, *, dropout: float = 0.1) -> None:
+    def __init__(
+        self, encoder: BertModel, *, dropout: float = 0.1, pooling: Literal["attention", "mean"] = "attention"
+    ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT)
+        self.queries = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT, bias=False)
         nn.init.normal_(self.heads.weight, std=0.02)
         nn.init.zeros_(self.heads.bias)
+        # From zero queries the weights start equal: training begins at plain mean pooling.
+        nn.init.zeros_(self.queries.weight)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits ``(n, LOGIT_COUNT)`` of token ids ``(n, length)``; the mask is 1 on tokens, 0 on padding."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-        logits: Tensor = self.heads(self.dropout(pooled))
+        hidden = self.dropout(hidden)
+        match = self.queries(hidden).float()
+        match = match.masked_fill(attention_mask.unsqueeze(-1) == 0, _MASKED)
+        votes = functional.linear(hidden, self.heads.weight).float()
+        logits: Tensor = (match.softmax(dim=1) * votes).sum(dim=1) + self.heads.bias
         return logits
 
     def set_output_prior(self, prior: Tensor) -> None:
@@ -40,9 +59,10 @@ class ComplaintNetwork(nn.Module):
             self.heads.bias.copy_(prior)
 
     def freeze(self, layers: int | None) -> None:
-        """Freeze the embeddings (0) and the ``layers`` lowest layers, or nothing (None)."""
+        """Freeze the embeddings (0) and the ``layers`` lowest layers, or neither (None)."""
         for parameter in self.parameters():
             parameter.requires_grad_(True)
+        self.queries.requires_grad_(self.pooling == "attention")
         if layers is not None:
             for part in (self.encoder.embeddings, *self.encoder.encoder.layer[:layers]):
                 part.requires_grad_(False)

@@ -87,7 +87,8 @@ class Recipe(_Section):
         max_tokens: longest input in training, special tokens included.
         precision: ``bf16`` computes matrix products in bfloat16; ``auto`` does so where the CPU has
             instructions for it and uses float32 elsewhere, where bfloat16 is emulated and far slower.
-        dropout: on the pooled vector.
+        dropout: on the token vectors that the heads see.
+        pooling: ``attention`` gives every output its own weights over the tokens, ``mean`` weighs them alike.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -95,6 +96,7 @@ class Recipe(_Section):
     max_tokens: int = Field(default=256, ge=16, le=512)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    pooling: Literal["attention", "mean"] = "attention"
     encoder: EncoderSection = EncoderSection()
     loss: LossSection = LossSection()
     stage: list[StageSection] = Field(min_length=1)

@@ -37,7 +37,7 @@ def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
         raise ConfigurationError(f"{run} holds no finished run (network.safetensors); train it first")
     recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
     encoder, tokenizer = load_encoder(str(run / "base"))
-    network = ComplaintNetwork(encoder, dropout=recipe.dropout)
+    network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
     network.load_state_dict(load_file(weights))
     return network.eval(), tokenizer, recipe
 

@@ -17,7 +17,13 @@ from safetensors.numpy import load_file, save_file
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
 from complaintnlp.text.normalize import normalize
-from complaintnlp.training.dataset import FEATURES, HeldOut, load_hand_labels, read_corpora
+from complaintnlp.training.dataset import (
+    FEATURES,
+    HeldOut,
+    is_out_of_domain_test,
+    load_hand_labels,
+    read_corpora,
+)
 
 _ID_LENGTH: Final = 12
 
@@ -59,7 +65,7 @@ def load_soft_labels(path: Path, corpora: Path, annotations: Path, *, share: flo
     rows = [
         _row(row["id"], row["lang"], row["source"], normalize(row["text"]).text, soft_targets(teacher[row["id"]], 1.0))
         for row in read_corpora(corpora)
-        if row["id"] in teacher and not held_out.holds(row["id"], row["text"])
+        if row["id"] in teacher and not is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
     ]
     seen = {row["id"] for row in rows}
     hand = load_hand_labels(annotations, "train")

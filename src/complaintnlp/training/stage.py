@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from complaintnlp.training.batches import TokenizedData
-from complaintnlp.training.metrics import selection_score
+from complaintnlp.training.metrics import json_ready, selection_score
 from complaintnlp.training.network import ComplaintNetwork, multitask_loss
 from complaintnlp.training.predict import development_figures, predict
 from complaintnlp.training.recipe import Recipe, StageSection
@@ -105,7 +105,7 @@ class StageTrainer:
             tokenizer,
             recipe.max_tokens,
             network.encoder.config.pad_token_id,
-            dict(self.stage.language_factors),
+            {str(language): factor for language, factor in self.stage.language_factors.items()},
         )
         seed = recipe.seed + 1000 * state.stage
         self.plan = [self.tokens.epoch(seed + epoch, self.stage.batch_tokens) for epoch in range(self.stage.epochs)]
@@ -123,18 +123,23 @@ class StageTrainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])
         self.average = saved["average"]
+        torch.set_rng_state(saved["random"])
 
     def run(self, development: Dataset, progress: Progress) -> None:
         """Train to the end of the stage, or until its patience is used up."""
         state, stage = self.state, self.stage
         logger.info("stage %r: %d batches, %s", stage.name, self.total, "bf16" if self.half else "fp32")
-        while state.epoch < stage.epochs:
+        while state.epoch < stage.epochs and not self._out_of_patience():
             loss = self._train_epoch(progress)
             self._finish_epoch(loss, development)
-            if stage.patience is not None and state.epoch - 1 - state.best_epoch >= stage.patience:
-                logger.info("stopped early: %d epochs without a better one", stage.patience)
-                break
         self.network.load_state_dict(load_file(self.folder.best(state.stage)))
+
+    def _out_of_patience(self) -> bool:
+        state, patience = self.state, self.stage.patience
+        if patience is None or state.epoch - 1 - state.best_epoch < patience:
+            return False
+        logger.info("stopped early: %d epochs without a better one", patience)
+        return True
 
     def _train_epoch(self, progress: Progress) -> float:
         """Train the rest of the current epoch; the mean loss of its batches."""
@@ -156,7 +161,7 @@ class StageTrainer:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
             logits = self.network(ids, mask)
         loss = multitask_loss(logits.float(), targets, self.losses)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), _MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.schedule.step()
@@ -169,7 +174,7 @@ class StageTrainer:
         score = selection_score(figures)
         entry = {"stage": self.stage.name, "epoch": state.epoch + 1, "loss": loss, "score": score, "dev": figures}
         state.history.append(entry)
-        self.folder.metrics.write_text(json.dumps(state.history, indent=2), encoding="utf-8")
+        self.folder.metrics.write_text(json.dumps(json_ready(state.history), indent=2), encoding="utf-8")
         f1 = ", ".join(f"{name} {group['type_micro_f1']:.3f}" for name, group in figures.items())
         logger.info(
             "%s, epoch %d: loss %.4f, dev score %.4f, micro-F1 %s", self.stage.name, state.epoch + 1, loss, score, f1
@@ -209,6 +214,7 @@ class StageTrainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "state": asdict(self.state),
+            "random": torch.get_rng_state(),
         }
         torch.save(content, part)
         part.replace(self.folder.checkpoint)
@@ -222,7 +228,7 @@ def parameter_groups(network: ComplaintNetwork, stage: StageSection) -> list[dic
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.startswith("heads"):
+        if name.startswith(("heads", "queries")):
             rate = stage.head_learning_rate
         elif name.startswith("encoder.encoder.layer."):
             rate = stage.learning_rate * stage.layer_decay ** (layers - 1 - int(name.split(".")[3]))

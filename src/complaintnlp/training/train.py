@@ -78,7 +78,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     (run.folder / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
     torch.manual_seed(recipe.seed)
     encoder, tokenizer = prepare_encoder(run)
-    network = ComplaintNetwork(encoder, dropout=recipe.dropout)
+    network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
     development = data.load_hand_labels(run.annotations, "dev")
     state, saved = TrainingState(), None
     if resume:

@@ -19,6 +19,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from complaintnlp.errors import ConfigurationError
+
 _METASPACE: Final = "▁"
 _BATCH: Final = 2000
 
@@ -63,9 +65,23 @@ def _is_needed_piece(piece: str) -> bool:
     return all("\u0531" <= letter <= "\u0589" for letter in letters)
 
 
+def _unigram(tokenizer: Tokenizer) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(tokenizer.to_str())
+    if data["model"]["type"] != "Unigram":
+        raise ConfigurationError(
+            f"only unigram vocabularies can be trimmed, this one is {data['model']['type']}; "
+            "set encoder.trim_vocabulary = false in the recipe"
+        )
+    return data
+
+
 def pieces_to_keep(tokenizer: Tokenizer, counts: Counter[int], *, min_count: int = 2) -> list[int]:
-    """Ids to keep, in their old order: special, needed by script, or seen at least ``min_count`` times."""
-    data = json.loads(tokenizer.to_str())
+    """Ids to keep, in their old order: special, needed by script, or seen at least ``min_count`` times.
+
+    Raises:
+        ConfigurationError: the tokenizer is not a unigram model.
+    """
+    data = _unigram(tokenizer)
     special = {token["id"] for token in data["added_tokens"]} | {data["model"]["unk_id"]}
     return [
         old
@@ -81,11 +97,9 @@ def trim(encoder: BertModel, tokenizer: Tokenizer, kept: Sequence[int]) -> tuple
         The same encoder with ``len(kept)`` embedding rows, and a new tokenizer with matching ids.
 
     Raises:
-        ValueError: the tokenizer is not a unigram model.
+        ConfigurationError: the tokenizer is not a unigram model.
     """
-    data: dict[str, Any] = json.loads(tokenizer.to_str())
-    if data["model"]["type"] != "Unigram":
-        raise ValueError(f"only unigram vocabularies can be trimmed, this one is {data['model']['type']}")
+    data = _unigram(tokenizer)
     new_id = {old: new for new, old in enumerate(kept)}
     data["model"]["vocab"] = [data["model"]["vocab"][old] for old in kept]
     data["model"]["unk_id"] = new_id[data["model"]["unk_id"]]
@@ -96,7 +110,7 @@ def trim(encoder: BertModel, tokenizer: Tokenizer, kept: Sequence[int]) -> tuple
     data["truncation"] = data["padding"] = None
     rows = encoder.embeddings.word_embeddings.weight.data[torch.tensor(kept)].clone()
     pad = new_id[encoder.config.pad_token_id]
-    encoder.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=pad)
+    encoder.embeddings.word_embeddings = torch.nn.Embedding(len(kept), rows.shape[1], padding_idx=pad, _weight=rows)
     encoder.config.vocab_size = len(kept)
     encoder.config.pad_token_id = pad
     return encoder, Tokenizer.from_str(json.dumps(data, ensure_ascii=False))

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from complaintnlp.errors import ModelFolderError
+from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Decisions, Policy, confidence, decide
+from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+
+TYPES = len(FAILURE_TYPE_IDS)
+
+
+def one(**parts: Any) -> Scores:
+    """Scores of one text: low everywhere but in the given parts, whose missing tail is low too."""
+    low = {
+        "failure_types": [0.01] * TYPES,
+        "primary": [1 / TYPES] * TYPES,
+        "intensity_above": [0.0] * 4,
+        "nps": [0.1, 0.8, 0.1],
+        "at_risk": 0.0,
+        "risk_reasons": [0.1] * 4,
+    }
+    values = {
+        name: [*parts[name], *default[len(parts[name]) :]]
+        if name in parts and isinstance(default, list)
+        else parts.get(name, default)
+        for name, default in low.items()
+    }
+    return Scores(**{name: np.array([value], dtype=np.float64) for name, value in values.items()})
+
+
+def types_of(decisions: Decisions) -> list[int]:
+    return np.flatnonzero(decisions.failure_types[0]).tolist()
+
+
+LOGITS = arrays.arrays(np.float64, (5, LOGIT_COUNT), elements=st.floats(-8, 8))
+THRESHOLDS = st.floats(0.0, 1.0)
+POLICIES = st.builds(
+    Policy,
+    failure_types=st.tuples(*[THRESHOLDS] * TYPES),
+    intensity=st.tuples(*[THRESHOLDS] * 4),
+    at_risk=THRESHOLDS,
+    risk_reasons=st.tuples(*[THRESHOLDS] * 4),
+    review_below=THRESHOLDS,
+)
+
+
+@given(LOGITS, POLICIES)
+def test_what_holds_for_every_text_and_every_policy(logits: np.ndarray, policy: Policy) -> None:
+    scores = scores_from_logits(logits, {})
+    decisions = decide(scores, policy)
+    for i in range(len(scores)):
+        chosen = decisions.failure_types[i]
+        assert chosen.sum() <= MAX_FAILURE_TYPES == 4
+        assert (scores.failure_types[i][chosen] >= np.asarray(policy.failure_types)[chosen]).all()
+        passed = scores.failure_types[i] >= np.asarray(policy.failure_types)
+        assert chosen.sum() == min(4, passed.sum())
+        primary = decisions.primary[i]
+        assert chosen[primary] if chosen.any() else primary == -1
+        assert decisions.risk_reasons[i].any() == decisions.at_risk[i]
+        assert 0 <= decisions.intensity[i] <= 4
+        assert decisions.nps[i] == scores.nps[i].argmax()
+
+
+@given(LOGITS, POLICIES)
+def test_a_batch_is_decided_as_its_texts_alone(logits: np.ndarray, policy: Policy) -> None:
+    together = decide(scores_from_logits(logits, {}), policy)
+    for i in range(len(logits)):
+        alone = decide(scores_from_logits(logits[i : i + 1], {}), policy)
+        for name in ("failure_types", "primary", "intensity", "nps", "at_risk", "risk_reasons", "needs_review"):
+            assert np.array_equal(getattr(together, name)[i], getattr(alone, name)[0])
+
+
+def test_a_threshold_is_passed_by_reaching_it() -> None:
+    policy = replace(Policy(), failure_types=(0.3, *[0.5] * (TYPES - 1)))
+    assert types_of(decide(one(failure_types=[0.3, 0.49]), policy)) == [0]
+    assert types_of(decide(one(failure_types=[0.29, 0.5]), policy)) == [1]
+
+
+def test_each_type_has_its_own_threshold() -> None:
+    policy = replace(Policy(), failure_types=(0.9, 0.2, *[0.5] * (TYPES - 2)))
+    assert types_of(decide(one(failure_types=[0.8, 0.3, 0.4, 0.6]), policy)) == [1, 3]
+
+
+def test_of_more_than_four_types_those_farthest_over_their_threshold_stay() -> None:
+    policy = replace(Policy(), failure_types=(0.9, 0.1, *[0.5] * (TYPES - 2)))
+    decisions = decide(one(failure_types=[0.95, 0.3, 0.8, 0.7, 0.6, 0.9]), policy)
+    assert types_of(decisions) == [1, 2, 3, 5]
+
+
+def test_the_primary_type_is_the_most_probable_of_the_list() -> None:
+    scores = one(failure_types=[0.9, 0.6, 0.1], primary=[0.1, 0.2, 0.7, *[0.0] * (TYPES - 3)])
+    assert decide(scores, Policy()).primary.tolist() == [1]
+
+
+def test_an_empty_list_has_no_primary() -> None:
+    decisions = decide(one(primary=[1.0, *[0.0] * (TYPES - 1)]), Policy())
+    assert types_of(decisions) == []
+    assert decisions.primary.tolist() == [-1]
+
+
+def test_a_threshold_of_zero_lets_all_pass_without_a_warning() -> None:
+    decisions = decide(one(failure_types=[0.0]), replace(Policy(), failure_types=(0.0,) * TYPES))
+    assert len(types_of(decisions)) == 4
+
+
+@pytest.mark.parametrize(
+    ("above", "level"),
+    [
+        ([0.4, 0.3, 0.2, 0.1], 0),
+        ([0.6, 0.3, 0.2, 0.1], 1),
+        ([0.9, 0.6, 0.2, 0.1], 2),
+        ([0.9, 0.9, 0.5, 0.1], 3),
+        ([0.9, 0.9, 0.9, 0.9], 4),
+    ],
+)
+def test_the_intensity_is_the_number_of_steps_passed(above: list[float], level: int) -> None:
+    assert decide(one(intensity_above=above), Policy()).intensity.tolist() == [level]
+
+
+def test_a_step_that_is_not_passed_ends_the_count() -> None:
+    policy = replace(Policy(), intensity=(0.5, 0.9, 0.1, 0.1))
+    assert decide(one(intensity_above=[0.8, 0.7, 0.6, 0.5]), policy).intensity.tolist() == [1]
+
+
+def test_at_risk_has_the_reasons_that_pass_or_else_the_most_probable() -> None:
+    policy = replace(Policy(), at_risk=0.3, risk_reasons=(0.5, 0.2, 0.5, 0.5))
+    passing = decide(one(at_risk=0.3, risk_reasons=[0.1, 0.25, 0.4, 0.6]), policy)
+    assert (passing.at_risk[0], passing.risk_reasons[0].tolist()) == (True, [False, True, False, True])
+    none_passes = decide(one(at_risk=0.9, risk_reasons=[0.1, 0.15, 0.4, 0.2]), policy)
+    assert none_passes.risk_reasons[0].tolist() == [False, False, True, False]
+
+
+def test_a_text_not_at_risk_has_no_reason() -> None:
+    decisions = decide(one(at_risk=0.49, risk_reasons=[0.9, 0.9, 0.9, 0.9]), Policy())
+    assert not decisions.at_risk[0]
+    assert not decisions.risk_reasons.any()
+
+
+def test_confidence_multiplies_the_certainty_of_each_decision() -> None:
+    sure = one(failure_types=[0.0] * TYPES, nps=[0.0, 1.0, 0.0])
+    assert confidence(sure) == pytest.approx([1.0])
+    doubtful = one(failure_types=[0.8, 0.4, *[0.0] * (TYPES - 2)], nps=[0.5, 0.3, 0.2])
+    assert confidence(doubtful) == pytest.approx([0.8 * 0.6 * 0.5])
+
+
+def test_a_doubtful_text_is_to_be_reviewed() -> None:
+    scores = one(failure_types=[0.8, 0.4, *[0.0] * (TYPES - 2)], nps=[0.5, 0.3, 0.2])
+    assert decide(scores, replace(Policy(), review_below=0.25)).needs_review.tolist() == [True]
+    assert decide(scores, replace(Policy(), review_below=0.23)).needs_review.tolist() == [False]
+
+
+# --- policy
+
+POLICY = Policy(
+    failure_types=tuple(i / 20 for i in range(TYPES)),
+    intensity=(0.1, 0.2, 0.3, 0.4),
+    at_risk=0.35,
+    risk_reasons=(0.6, 0.7, 0.8, 1.0),
+    review_below=0.15,
+)
+
+
+def test_a_policy_survives_the_model_folder() -> None:
+    data = POLICY.to_dict()
+    assert data["failure_types"]["cancel_unavailable"] == 0.05
+    assert data["risk_reasons"] == {"R1": 0.6, "R2": 0.7, "R3": 0.8, "R4": 1.0}
+    assert Policy.from_dict(data, "here") == POLICY
+
+
+@pytest.mark.parametrize("key", ["failure_types", "intensity", "at_risk", "risk_reasons", "review_below"])
+def test_a_missing_threshold_is_named(key: str) -> None:
+    data = POLICY.to_dict()
+    del data[key]
+    with pytest.raises(ModelFolderError, match=rf"models/x: thresholds are incomplete.*{key}"):
+        Policy.from_dict(data, "models/x")
+
+
+def test_a_type_without_threshold_is_named() -> None:
+    data = POLICY.to_dict()
+    del data["failure_types"]["refund_return"]
+    with pytest.raises(ModelFolderError, match="refund_return"):
+        Policy.from_dict(data, "models/x")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("at_risk", 1.2),
+        ("at_risk", -0.1),
+        ("at_risk", float("nan")),
+        ("at_risk", "high"),
+        ("at_risk", None),
+        ("review_below", 2),
+        ("intensity", [0.5, 0.5, 0.5]),
+        ("intensity", [0.5, 0.5, 0.5, 7]),
+        ("intensity", 0.5),
+        ("risk_reasons", [0.5] * 4),
+        ("failure_types", dict.fromkeys(FAILURE_TYPE_IDS, 1.01)),
+    ],
+)
+def test_a_threshold_that_is_no_probability_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ModelFolderError, match="models/x: thresholds"):
+        Policy.from_dict({**POLICY.to_dict(), key: value}, "models/x")
+
+
+@pytest.mark.parametrize("data", [None, [], 0.5])
+def test_thresholds_that_are_no_mapping_are_refused(data: Any) -> None:
+    with pytest.raises(ModelFolderError, match="models/x: thresholds"):
+        Policy.from_dict(data, "models/x")

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from complaintnlp import taxonomy
+from complaintnlp.errors import ModelFolderError
+from complaintnlp.model import folder as folder_module
+from complaintnlp.model.folder import (
+    MODEL_FILE,
+    SETTINGS_FILE,
+    TOKENIZER_FILE,
+    default_model_path,
+    read_model_folder,
+)
+from complaintnlp.model.scores import HEADS
+
+Maker = Callable[..., Path]
+
+
+def test_a_folder_is_read_with_all_its_settings(tiny_model: Path) -> None:
+    folder = read_model_folder(str(tiny_model))
+    assert (folder.name, folder.version, folder.max_tokens, folder.window_overlap) == ("tiny", "0.0.1", 64, 8)
+    assert folder.path == tiny_model
+    assert folder.model_file == tiny_model / MODEL_FILE
+    assert folder.tokenizer_file == tiny_model / TOKENIZER_FILE
+    assert folder.temperatures == dict.fromkeys(HEADS, 1.0)
+    assert folder.thresholds == folder.settings["thresholds"]
+    assert folder.settings["languages"] == list(taxonomy.LANGUAGES)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match=r"nowhere does not exist; train and export one"):
+        read_model_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", [SETTINGS_FILE, MODEL_FILE, TOKENIZER_FILE])
+def test_a_missing_file_is_named(make_model: Maker, name: str) -> None:
+    model = make_model()
+    (model / name).unlink()
+    with pytest.raises(ModelFolderError, match=f"lacks {name}; export the model again"):
+        read_model_folder(model)
+
+
+def test_all_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match=f"lacks {SETTINGS_FILE}, {MODEL_FILE}, {TOKENIZER_FILE}"):
+        read_model_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "cannot be read"),
+        (b'{"schema_version": 1', "cannot be read"),
+        (b'{"name": "\xff"}', "cannot be read"),
+        (b"[1]", "must hold a JSON object"),
+        (b"null", "must hold a JSON object"),
+        (b"{}", "schema version None"),
+    ],
+)
+def test_damaged_settings_are_refused(make_model: Maker, content: bytes, problem: str) -> None:
+    model = make_model()
+    (model / SETTINGS_FILE).write_bytes(content)
+    with pytest.raises(ModelFolderError) as caught:
+        read_model_folder(model)
+    assert str(model / SETTINGS_FILE) in str(caught.value)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_schema_version_is_refused(make_model: Maker, version: Any) -> None:
+    with pytest.raises(ModelFolderError, match=f"schema version {version!r}, this program reads 1; install"):
+        read_model_folder(make_model(schema_version=version))
+
+
+@pytest.mark.parametrize("version", ["0", 1, None])
+def test_another_taxonomy_version_is_refused(make_model: Maker, version: Any) -> None:
+    with pytest.raises(ModelFolderError, match=f"taxonomy version {version!r}.*retrain"):
+        read_model_folder(make_model(taxonomy_version=version))
+
+
+@pytest.mark.parametrize("key", ["name", "version", "max_tokens", "window_overlap", "temperatures", "thresholds"])
+def test_a_missing_setting_is_named(make_model: Maker, key: str) -> None:
+    model = make_model()
+    settings = json.loads((model / SETTINGS_FILE).read_text(encoding="utf-8"))
+    del settings[key]
+    (model / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(ModelFolderError, match=f"incomplete.*{key}"):
+        read_model_folder(model)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_tokens": "many"},
+        {"max_tokens": None},
+        {"max_tokens": float("inf")},
+        {"temperatures": {"nps": 1.0}},
+        {"temperatures": dict.fromkeys(HEADS, "warm")},
+        {"temperatures": [1.0]},
+    ],
+)
+def test_a_setting_of_a_wrong_kind_is_refused(make_model: Maker, changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelFolderError, match=r"incomplete or holds a wrong value"):
+        read_model_folder(make_model(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_tokens": 64, "window_overlap": 62},
+        {"max_tokens": 64, "window_overlap": -1},
+        {"max_tokens": 2, "window_overlap": 0},
+        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "nps": 0.0}},
+        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "primary": -1.0}},
+        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "intensity": float("nan")}},
+        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "at_risk": float("inf")}},
+    ],
+)
+def test_impossible_windows_and_temperatures_are_refused(make_model: Maker, changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelFolderError, match=r"windows must be longer than their overlap"):
+        read_model_folder(make_model(**changes))
+
+
+def test_the_smallest_possible_window_is_allowed(make_model: Maker) -> None:
+    assert read_model_folder(make_model(max_tokens=4, window_overlap=1)).max_tokens == 4
+
+
+def test_the_released_model_is_the_one_in_the_package_or_in_the_checkout(
+    make_model: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "checkout" / "src" / "complaintnlp"
+    monkeypatch.setattr(folder_module, "_PACKAGE", package)
+    with pytest.raises(ModelFolderError, match=r"in neither .*released_model nor .*complaintnlp-small; reinstall"):
+        default_model_path()
+    with pytest.raises(ModelFolderError, match="reinstall the package, or name a model folder with --model"):
+        read_model_folder()
+    made = make_model()
+    checkout = tmp_path / "checkout" / "models" / "complaintnlp-small"
+    checkout.parent.mkdir(parents=True)
+    made.rename(checkout)
+    assert default_model_path() == checkout
+    assert read_model_folder().name == "tiny"
+    package.mkdir(parents=True)
+    (package / "released_model").symlink_to(checkout)
+    assert default_model_path() == package / "released_model"

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from complaintnlp import Analyzer
+from complaintnlp.analyzer import _LOOK_AHEAD
+from complaintnlp.errors import InvalidInputError, ModelFolderError
+from complaintnlp.judgement.decide import Policy
+from complaintnlp.model.folder import SETTINGS_FILE
+from complaintnlp.records import MAX_TEXT_CHARS, Analysis, Feedback
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+
+Maker = Callable[..., Path]
+
+TEXTS = {
+    "tr": "Montaj ekibi söz verdiği gün gelmedi, telefonlara da bakan yok.",
+    "zh": "洗衣机送来就是坏的，客服一直不理我。",
+    "hy": "Սառնարանը երկրորդ անգամ փչացավ, վարպետը չի գալիս։",
+    "en": "The sofa arrived torn and nobody returns my calls.",
+}
+RUSSIAN = "Холодильник сломался через два дня, мастер не приехал."
+JAPANESE = "冷蔵庫が二日で壊れたのに、修理の人が来ませんでした。"
+AZERBAIJANI = "Soyuducu iki günə xarab oldu, usta hələ də gəlməyib."
+
+
+@pytest.fixture(scope="module")
+def analyzer(tiny_model: Path) -> Analyzer:
+    return Analyzer.load(tiny_model)
+
+
+def assert_consistent(analysis: Analysis) -> None:
+    """What holds for every scored answer."""
+    assert analysis.status == "scored"
+    codes = [failure.code for failure in analysis.failure_types]
+    assert len(codes) == len(set(codes)) <= 4
+    assert set(codes) <= set(FAILURE_TYPE_IDS)
+    scores = [failure.score for failure in analysis.failure_types]
+    assert scores == sorted(scores, reverse=True)
+    assert (analysis.primary_failure in codes) if codes else (analysis.primary_failure is None)
+    assert (analysis.severity is None) == (analysis.primary_failure is None)
+    assert analysis.at_risk is not None
+    assert bool(analysis.at_risk.reasons) == analysis.at_risk.flag
+    assert analysis.intensity is not None
+    assert analysis.nps is not None
+    assert analysis.recovery is not None
+    assert analysis.recovery.steps
+    assert analysis.needs_review == bool(analysis.review_reasons)
+
+
+# --- statuses
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_each_supported_language_is_scored(analyzer: Analyzer, language: str) -> None:
+    analysis = analyzer.analyze(TEXTS[language])
+    assert_consistent(analysis)
+    assert analysis.language.code == language
+    assert analysis.language.supported
+    assert analysis.nps is not None
+    assert analysis.nps.source == "text"
+    assert (analysis.model.name, analysis.model.version) == ("tiny", "0.0.1")
+    assert analysis.model == analyzer.info
+    assert Analysis.model_validate_json(analysis.to_json()) == analysis
+
+
+@pytest.mark.parametrize(("text", "code"), [(RUSSIAN, "ru"), (JAPANESE, "ja"), (AZERBAIJANI, "az")])
+def test_another_language_gets_no_invented_scores(analyzer: Analyzer, text: str, code: str) -> None:
+    analysis = analyzer.analyze(text)
+    assert analysis == Analysis(
+        id=None,
+        status="unsupported",
+        language=analysis.language,
+        needs_review=True,
+        review_reasons=("unsupported_language",),
+        model=analyzer.info,
+    )
+    assert (analysis.language.code, analysis.language.supported) == (code, False)
+
+
+@pytest.mark.parametrize("text", ["", "   \n\t", "😡😡😡", "👍🏽", "12345678901", "3/5 !!!", "https://a.b/c", "\x00"])
+def test_nothing_to_read_is_empty(analyzer: Analyzer, text: str) -> None:
+    analysis = analyzer.analyze(text)
+    assert analysis == Analysis(
+        id=None, status="empty", language=analysis.language, needs_review=False, model=analyzer.info
+    )
+    assert analysis.language.code is None
+
+
+def test_a_given_language_overrides_the_detected_one(analyzer: Analyzer) -> None:
+    for text in (AZERBAIJANI, TEXTS["en"]):
+        analysis = analyzer.analyze({"text": text, "language": "tr"})
+        assert_consistent(analysis)
+        assert (analysis.language.code, analysis.language.confidence) == ("tr", 1.0)
+    assert analyzer.analyze({"text": "😡😡", "language": "tr"}).status == "empty"
+
+
+# --- survey scores and stars
+
+
+@pytest.mark.parametrize(("score", "nps_class"), [(0, "detractor"), (6, "detractor"), (8, "passive"), (10, "promoter")])
+def test_a_survey_score_overrides_the_text(analyzer: Analyzer, score: int, nps_class: str) -> None:
+    plain = analyzer.analyze(TEXTS["tr"])
+    surveyed = analyzer.analyze({"text": TEXTS["tr"], "nps_score": score})
+    assert surveyed.nps is not None
+    assert plain.nps is not None
+    assert (surveyed.nps.nps_class, surveyed.nps.source) == (nps_class, "survey")
+    assert surveyed.nps.probabilities == plain.nps.probabilities
+    assert (surveyed.failure_types, surveyed.at_risk) == (plain.failure_types, plain.at_risk)
+
+
+@pytest.mark.parametrize(("text", "status"), [(RUSSIAN, "unsupported"), ("😡", "empty")])
+def test_a_survey_score_stands_where_no_text_can_be_read(analyzer: Analyzer, text: str, status: str) -> None:
+    analysis = analyzer.analyze({"text": text, "nps_score": 9})
+    assert analysis.status == status
+    assert analysis.nps is not None
+    assert (analysis.nps.nps_class, analysis.nps.probabilities, analysis.nps.source) == ("promoter", None, "survey")
+
+
+@pytest.mark.parametrize("rating", [1, 5])
+def test_stars_change_nothing(analyzer: Analyzer, rating: int) -> None:
+    assert analyzer.analyze({"text": TEXTS["zh"], "rating": rating}) == analyzer.analyze(TEXTS["zh"])
+
+
+def test_who_names_no_failure_is_answered_by_the_survey_class(make_model: Maker) -> None:
+    quiet = Policy(failure_types=(1.0,) * 13).to_dict()
+    analyzer = Analyzer.load(make_model(thresholds=quiet))
+    for score, first in ((0, "ask_open_question"), (10, "thank_customer")):
+        analysis = analyzer.analyze({"text": TEXTS["en"], "nps_score": score})
+        assert analysis.failure_types == ()
+        assert analysis.severity is None
+        assert analysis.recovery is not None
+        assert first in [step.action for step in analysis.recovery.steps]
+
+
+# --- consistency
+
+
+def mixed(count: int) -> list[str]:
+    words = [*" ".join(TEXTS.values()).split(), "😡", RUSSIAN, "12345", "geç!!!"]
+    return [" ".join(words[(i * k) % len(words)] for k in range(1, 2 + i % 9)) for i in range(count)]
+
+
+def test_every_answer_is_consistent(analyzer: Analyzer) -> None:
+    answers = [analyzer.analyze(text) for text in mixed(300)]
+    scored = [answer for answer in answers if answer.status == "scored"]
+    for answer in scored:
+        assert_consistent(answer)
+    # The tiny model must exercise what is checked.
+    assert {answer.status for answer in answers} == {"scored", "unsupported", "empty"}
+    assert {len(answer.failure_types) for answer in scored} >= {1, 2, 3, 4}
+    assert len({answer.primary_failure for answer in scored}) > 4
+    assert {answer.at_risk.flag for answer in scored if answer.at_risk} == {True, False}
+    assert len({answer.to_json() for answer in scored}) > 100
+
+
+def test_the_same_answer_alone_in_a_batch_in_any_order_and_from_threads(analyzer: Analyzer, tiny_model: Path) -> None:
+    texts = mixed(120)
+    alone = [analyzer.analyze(text) for text in texts]
+    assert list(analyzer.analyze_many(texts, workers=4)) == alone
+    assert list(analyzer.analyze_many(texts[::-1], workers=3))[::-1] == alone
+    assert list(analyzer.analyze_many(texts)) == alone
+    fresh = Analyzer.load(tiny_model)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(fresh.analyze, texts)) == alone
+
+
+def test_ids_are_kept_in_order(analyzer: Analyzer) -> None:
+    items: list[dict[str, Any]] = [{"id": f"n-{i}", "text": text} for i, text in enumerate(mixed(50))]
+    assert [answer.id for answer in analyzer.analyze_many(items)] == [item["id"] for item in items]
+    assert analyzer.analyze(items[7]).id == "n-7"
+    assert analyzer.analyze(Feedback(text=RUSSIAN, id="x")).id == "x"
+    assert analyzer.analyze(TEXTS["hy"]).id is None
+
+
+# --- analyze_many
+
+
+class Source:
+    """An endless source that counts what was read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for number in itertools.count():
+            self.read += 1
+            yield {"id": str(number), "text": TEXTS["tr"]}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_it_is_lazy_and_reads_ahead_only_a_few(analyzer: Analyzer, workers: int) -> None:
+    source = Source()
+    answers = analyzer.analyze_many(source, workers=workers)
+    assert source.read == 0
+    for number in range(100):
+        assert next(answers).id == str(number)
+        assert number < source.read <= number + 1 + workers * _LOOK_AHEAD
+    read = source.read
+    answers.close()  # type: ignore[attr-defined]
+    assert source.read == read
+
+
+def test_no_feedback_no_answer(analyzer: Analyzer) -> None:
+    assert list(analyzer.analyze_many([])) == []
+
+
+def test_an_invalid_item_is_told_when_its_turn_comes(analyzer: Analyzer) -> None:
+    answers = analyzer.analyze_many([TEXTS["en"], TEXTS["tr"], {"text": "x", "rating": 9}, TEXTS["zh"]], workers=2)
+    assert [next(answers).language.code, next(answers).language.code] == ["en", "tr"]
+    with pytest.raises(InvalidInputError, match="rating"):
+        next(answers)
+
+
+def test_an_error_of_the_source_is_passed_on(analyzer: Analyzer) -> None:
+    def broken() -> Iterator[str]:
+        yield TEXTS["en"]
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        list(analyzer.analyze_many(broken(), workers=1))
+
+
+@pytest.mark.parametrize("workers", [0, -2])
+def test_an_impossible_number_of_workers_is_refused(analyzer: Analyzer, workers: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"workers: {workers} is not allowed"):
+        list(analyzer.analyze_many(["x"], workers=workers))
+
+
+# --- hostile and extreme input
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        (5, "input"),
+        (None, "input"),
+        ([TEXTS["en"]], "input"),
+        ({}, "text: required"),
+        ({"text": None}, "text"),
+        ({"text": "x", "language": "ru"}, "language"),
+        ({"text": "x", "nps_score": 11}, "nps_score"),
+        ({"text": "x", "stars": 3}, "stars: unknown field"),
+        ("kötü\ud800", "lone surrogate"),
+        ("x" * 1_000_000, "50,000 characters"),
+    ],
+)
+def test_bad_input_is_refused_by_name(analyzer: Analyzer, item: Any, place: str) -> None:
+    with pytest.raises(InvalidInputError, match=place):
+        analyzer.analyze(item)
+
+
+@pytest.mark.parametrize("language", ["tr", "zh"])
+def test_the_longest_text_is_read_to_its_end(analyzer: Analyzer, language: str) -> None:
+    text = (TEXTS[language] * 3000)[:MAX_TEXT_CHARS]
+    assert len(text) == MAX_TEXT_CHARS
+    assert_consistent(analyzer.analyze(text))
+
+
+def test_what_stands_at_the_end_of_a_long_text_counts(analyzer: Analyzer) -> None:
+    start = "the staff was kind and the room was clean and warm " * 40
+    plain, ended = (analyzer.analyze(start + end) for end in ("", TEXTS["en"] * 3))
+    assert plain.nps != ended.nps
+    assert plain.status == ended.status == "scored"
+
+
+@pytest.mark.parametrize("noise", ["\x00", "\u200b", "\x1b", "\ufeff"])
+def test_invisible_characters_change_nothing(analyzer: Analyzer, noise: str) -> None:
+    text = TEXTS["tr"]
+    assert analyzer.analyze(noise.join(text[i : i + 5] for i in range(0, len(text), 5))) == analyzer.analyze(text)
+
+
+# --- review
+
+
+def test_a_doubtful_answer_is_to_be_reviewed(make_model: Maker) -> None:
+    model = make_model(thresholds=Policy(review_below=1.0).to_dict())
+    assert Analyzer.load(model).analyze(TEXTS["en"]).review_reasons == ("low_confidence",)
+    both = Analyzer.load(model).analyze("tmm")
+    assert both.language.confidence < 0.6
+    assert both.review_reasons == ("low_confidence", "doubtful_language")
+
+
+def test_a_sure_answer_is_not(make_model: Maker) -> None:
+    analyzer = Analyzer.load(make_model(thresholds=Policy(review_below=0.0).to_dict()))
+    assert not analyzer.analyze(TEXTS["en"]).needs_review
+    assert analyzer.analyze("tmm").review_reasons == ("doubtful_language",)
+    assert not analyzer.analyze({"text": "tmm", "language": "tr"}).needs_review
+
+
+# --- loading
+
+
+def test_a_model_with_wrong_thresholds_is_refused(make_model: Maker) -> None:
+    model = make_model(thresholds={"at_risk": 0.5})
+    with pytest.raises(ModelFolderError, match=r"thresholds are incomplete") as caught:
+        Analyzer.load(model)
+    assert str(model) in str(caught.value)
+
+
+def test_the_name_and_version_come_from_the_folder(make_model: Maker) -> None:
+    model = make_model(name="other", version="7")
+    assert json.loads((model / SETTINGS_FILE).read_text(encoding="utf-8"))["name"] == "other"
+    info = Analyzer.load(str(model)).info
+    assert (info.name, info.version) == ("other", "7")

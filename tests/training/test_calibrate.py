@@ -1,0 +1,102 @@
+"""Temperatures and thresholds on synthetic scores whose best values are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, sigmoid, softmax
+from complaintnlp.training.calibrate import REVIEW_SHARE, fit_temperatures, fit_thresholds
+from complaintnlp.training.metrics import Gold
+
+TEXTS = 1500
+
+
+def drawn(seed: int) -> tuple[np.ndarray, Gold]:
+    """Logits, and labels drawn with exactly the probabilities that the logits stand for."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(scale=1.5, size=(TEXTS, LOGIT_COUNT))
+
+    def chances(head: str) -> np.ndarray:
+        return sigmoid(logits[:, HEADS[head]])
+
+    def one_of(head: str) -> np.ndarray:
+        shares = softmax(logits[:, HEADS[head]]).cumsum(axis=1)
+        return np.asarray((random.random((TEXTS, 1)) > shares).sum(axis=1))
+
+    gold = Gold(
+        failure_types=random.random((TEXTS, 13)) < chances("failure_types"),
+        primary=np.where(random.random(TEXTS) < 0.2, -1, one_of("primary")),
+        intensity=random.integers(0, 5, TEXTS),
+        nps=one_of("nps"),
+        at_risk=random.random(TEXTS) < chances("at_risk")[:, 0],
+        risk_reasons=random.random((TEXTS, 4)) < chances("risk_reasons"),
+    )
+    return logits.astype(np.float32), gold
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.5])
+def test_the_temperature_undoes_over_and_under_confidence(factor: float) -> None:
+    logits, gold = drawn(1)
+    temperatures = fit_temperatures(logits * np.float32(factor), gold)
+    assert set(temperatures) == set(HEADS)
+    for head in set(HEADS) - {"intensity"}:  # its levels were drawn without a look at the logits
+        assert temperatures[head] == pytest.approx(factor, rel=0.2), head
+    assert temperatures["intensity"] > factor
+
+
+def scores_with(types: np.ndarray, at_risk: np.ndarray) -> Scores:
+    count = len(types)
+    levels = np.arange(count) % 5
+    return Scores(
+        failure_types=types,
+        primary=np.full((count, 13), 1 / 13),
+        intensity_above=np.where(levels[:, None] > np.arange(4), 0.45, 0.05),
+        nps=np.full((count, 3), 1 / 3),
+        at_risk=at_risk,
+        risk_reasons=np.full((count, 4), 0.3),
+    )
+
+
+def split_at(border: float, count: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    values = np.linspace(0.0, 1.0, count)
+    return values, values >= border
+
+
+def test_thresholds_find_the_known_border() -> None:
+    values, over = split_at(0.7)
+    types = np.repeat(values[:, None], 13, axis=1)
+    gold = Gold(
+        failure_types=np.repeat(over[:, None], 13, axis=1),
+        primary=np.zeros(len(values), dtype=np.int64),
+        intensity=np.arange(len(values)) % 5,
+        nps=np.zeros(len(values), dtype=np.int64),
+        at_risk=values >= 0.3,
+        risk_reasons=np.ones((len(values), 4), dtype=bool),
+    )
+    policy = fit_thresholds(scores_with(types, values), gold)
+    assert policy.failure_types == pytest.approx((0.7,) * 13, abs=0.02)
+    assert policy.at_risk == pytest.approx(0.3, abs=0.02)
+    assert all(0.05 < threshold <= 0.45 for threshold in policy.intensity)
+    sure = np.maximum(types, 1 - types).prod(axis=1) / 3
+    assert (sure < policy.review_below).mean() == pytest.approx(REVIEW_SHARE, abs=0.02)
+
+
+def test_a_rare_label_is_drawn_to_the_common_threshold() -> None:
+    values, over = split_at(0.3)
+    types = np.repeat(values[:, None], 13, axis=1)
+    labels = np.repeat(over[:, None], 13, axis=1)
+    labels[:, 4] = values >= 0.995  # five texts, whose own best threshold is the highest of all
+    gold = Gold(
+        failure_types=labels,
+        primary=np.zeros(len(values), dtype=np.int64),
+        intensity=np.arange(len(values)) % 5,
+        nps=np.zeros(len(values), dtype=np.int64),
+        at_risk=over,
+        risk_reasons=np.ones((len(values), 4), dtype=bool),
+    )
+    policy = fit_thresholds(scores_with(types, values), gold)
+    common = policy.failure_types[0]
+    assert common == pytest.approx(0.3, abs=0.03)
+    own = 0.9
+    assert policy.failure_types[4] == pytest.approx(common + 5 / 35 * (own - common), abs=0.02)

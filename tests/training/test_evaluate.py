@@ -1,0 +1,53 @@
+"""The report on a tiny model folder, calibrated first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+from complaintnlp.model.folder import read_model_folder
+from complaintnlp.training import evaluate
+from complaintnlp.training.calibrate import calibrate
+from complaintnlp.training.dataset import load_hand_labels
+from complaintnlp.training.evaluate import confusion_markdown, evaluate_model, markdown_tables, write_report
+from complaintnlp.training.export import write_model_folder
+from complaintnlp.training.metrics import GROUPS
+from complaintnlp.training.network import ComplaintNetwork
+
+
+@pytest.fixture
+def report(
+    encoder: BertModel, tokenizer: Tokenizer, annotations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    network = ComplaintNetwork(encoder).eval()
+    folder = tmp_path / "model"
+    write_model_folder(folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training={})
+    policy = calibrate(folder, load_hand_labels(annotations, "dev"))
+    assert read_model_folder(folder).thresholds == policy.to_dict()
+    monkeypatch.setattr(evaluate, "load_encoder", lambda source: (encoder, tokenizer))
+    return evaluate_model(folder, annotations, "test", note=lambda text: None)
+
+
+def test_the_report_is_complete(report: dict[str, Any], tmp_path: Path) -> None:
+    assert set(report["groups"]) == set(GROUPS)
+    assert sum(group["texts"] for group in report["groups"].values()) == 5 * 14
+    for name, bounds in report["intervals"].items():
+        assert bounds["low"] <= report["groups"][name]["type_micro_f1"] <= bounds["high"]
+    assert len(report["baselines"]) == 2
+    for groups in report["baselines"].values():
+        assert set(groups) == set(GROUPS)
+
+    text = markdown_tables(report)
+    assert all(f"| {name} " in text for name in GROUPS)
+    assert all(title in text for title in evaluate.FIGURES.values())
+    assert all(name in text for name in report["baselines"])
+    assert "delay_wait" in confusion_markdown(report)
+
+    write_report(report, tmp_path / "deep" / "report.json")
+    written = json.loads((tmp_path / "deep" / "report.json").read_text(encoding="utf-8"))
+    assert written["fingerprint"] == report["fingerprint"]

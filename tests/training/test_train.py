@@ -1,0 +1,235 @@
+"""Training from end to end on a tiny encoder: it learns, stops, resumes, and refuses to overwrite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+from complaintnlp.errors import ConfigurationError
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT
+from complaintnlp.taxonomy import LANGUAGES
+from complaintnlp.training import stage
+from complaintnlp.training.dataset import EVALUATION_ONLY, load_hand_labels, read_annotations
+from complaintnlp.training.encoder import load_encoder, save_encoder
+from complaintnlp.training.recipe import Recipe
+from complaintnlp.training.train import Run, load_mixture, output_prior, prepare_encoder, train
+
+HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
+TWO_STAGES = [
+    {**HAND, "name": "weak", "weak": True, "weak_per_source": 20, "ema_decay": 0.9, "language_factors": {"hy": 1.5}},
+    {**HAND, "frozen_layers": 0, "ema_decay": 0.9},
+]
+
+
+class InterruptionError(Exception):
+    """Stands for a power cut."""
+
+
+def interrupt_at(batch: int, stage_name: str) -> Callable[[str, int, int], None]:
+    def progress(text: str, done: int, total: int) -> None:
+        if text.startswith(stage_name) and done == batch:
+            raise InterruptionError
+
+    return progress
+
+
+@pytest.fixture
+def source(encoder: BertModel, tokenizer: Tokenizer, tmp_path: Path) -> str:
+    """The tiny encoder as a folder that a recipe names."""
+    save_encoder(encoder, tokenizer, tmp_path / "source")
+    return str(tmp_path / "source")
+
+
+@pytest.fixture
+def make_run(source: str, annotations: Path, corpora: Path, tmp_path: Path) -> Callable[..., Run]:
+    def make(name: str, stages: list[dict[str, Any]], **encoder: Any) -> Run:
+        recipe = Recipe.model_validate(
+            {
+                "name": name,
+                "max_tokens": 48,
+                "precision": "fp32",
+                "dropout": 0.0,
+                "encoder": {"source": source, "min_piece_count": 1, **encoder},
+                "stage": stages,
+            }
+        )
+        return Run(recipe, tmp_path / "runs" / name, annotations, corpora)
+
+    return make
+
+
+def test_a_run_learns_what_is_plain_to_see_and_writes_its_files(
+    make_run: Callable[..., Run], annotation_folder: Callable[..., Path]
+) -> None:
+    seen: list[tuple[str, int, int]] = []
+    run = make_run("plain", [{**HAND, "epochs": 12, "batch_tokens": 64, "head_learning_rate": 3e-2}])
+    run.progress = lambda *step: seen.append(step)
+    rows = [row for row in read_annotations(run.annotations) if row["failure_types"] in {"delay_wait", ""}]
+    run.annotations = annotation_folder(
+        {
+            code: [{k: v for k, v in row.items() if k != "language"} for row in rows if row["language"] == code]
+            for code in LANGUAGES
+        }
+    )
+    history = train(run)
+
+    first, best = history[0], max(history, key=lambda entry: entry["score"])
+    assert history[-1]["loss"] < 0.5 * first["loss"]
+    for group, figures in best["dev"].items():
+        assert figures["type_micro_f1"] > 0.8, group
+    assert set(best["dev"]) == {"en", "tr", "zh", "hy adapted", "hy real"}
+
+    assert json.loads((run.folder / "metrics.json").read_text(encoding="utf-8")) == json.loads(json.dumps(history))
+    assert Recipe.model_validate_json((run.folder / "recipe.json").read_text(encoding="utf-8")) == run.recipe
+    assert not (run.folder / "checkpoint.pt").exists()
+    assert not list(run.folder.glob("*.part"))
+    assert [done for _, done, _ in seen] == list(range(1, seen[-1][2] + 1))
+    assert seen[0][0] == "hand 1/12"
+
+    weights = load_file(run.weights)
+    best_weights = load_file(run.folder / "stage1.safetensors")
+    assert all(torch.equal(tensor, best_weights[name]) for name, tensor in weights.items())
+    encoder, _ = load_encoder(str(run.folder / "encoder"))
+    for name, tensor in encoder.state_dict().items():
+        assert torch.equal(tensor, weights[f"encoder.{name}"]), name
+
+
+# Batches in the first and second epoch of the first stage and in the first epoch of the second; its first
+# batch comes before any checkpoint of its own.
+@pytest.mark.parametrize(("batch", "stage_name"), [(7, "weak"), (30, "weak"), (1, "hand"), (5, "hand")])
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
+    make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, batch: int, stage_name: str
+) -> None:
+    whole, broken = make_run("whole", TWO_STAGES), make_run("broken", TWO_STAGES)
+    expected = train(whole)
+
+    monkeypatch.setattr(stage, "CHECKPOINT_SECONDS", 0.0)
+    broken.progress = interrupt_at(batch, stage_name)
+    with pytest.raises(InterruptionError):
+        train(broken)
+    assert not broken.weights.exists()
+    saved = torch.load(broken.folder / "checkpoint.pt", weights_only=True)["state"]
+    epochs = TWO_STAGES[0]["epochs"] if saved["stage"] == 0 else TWO_STAGES[1]["epochs"]
+    assert saved["batch"] > 0 or saved["epoch"] == epochs
+
+    steps: list[int] = []
+    broken.progress = lambda _text, done, _total: steps.append(done)
+    history = train(broken, resume=True)
+    assert steps[0] == batch  # the one batch that no checkpoint knows is trained again, no other
+
+    weights, others = load_file(whole.weights), load_file(broken.weights)
+    assert all(torch.equal(tensor, others[name]) for name, tensor in weights.items())
+    assert len(history) == len(expected)
+    for entry, other in zip(expected, history, strict=True):
+        # The loss of the broken epoch is the mean of what was trained after the interruption.
+        assert entry["score"] == other["score"]
+        assert (entry["stage"], entry["epoch"]) == (other["stage"], other["epoch"])
+
+
+def test_training_stops_when_no_epoch_is_better(make_run: Callable[..., Run]) -> None:
+    stages = [{**HAND, "epochs": 8, "patience": 2, "learning_rate": 1e-12, "head_learning_rate": 1e-12}]
+    history = train(make_run("patient", stages))
+    assert len(history) == 3
+    assert len({entry["score"] for entry in history}) == 1
+
+
+def test_a_stage_that_stopped_early_is_not_trained_again_after_an_interruption(make_run: Callable[..., Run]) -> None:
+    still = {"learning_rate": 1e-12, "head_learning_rate": 1e-12}
+    run = make_run("stopped", [{**HAND, **still, "name": "still", "epochs": 8, "patience": 1}, HAND])
+    run.progress = interrupt_at(2, "hand")
+    with pytest.raises(InterruptionError):
+        train(run)
+    run.progress = lambda _text, _done, _total: None
+    history = train(run, resume=True)
+    assert [entry["stage"] for entry in history] == ["still", "still", "hand", "hand"]
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(make_run: Callable[..., Run]) -> None:
+    run = make_run("done", [{**HAND, "epochs": 1}])
+    train(run)
+    before = run.weights.read_bytes()
+    with pytest.raises(ConfigurationError, match=r"already holds a run; continue it with --resume, or name another"):
+        train(run)
+    with pytest.raises(ConfigurationError, match=r"holds no checkpoint to resume from; start without --resume"):
+        train(run, resume=True)
+    assert run.weights.read_bytes() == before
+
+
+def test_an_unfinished_run_is_not_overwritten_either(
+    make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "CHECKPOINT_SECONDS", 0.0)
+    run = make_run("unfinished", [HAND])
+    run.progress = interrupt_at(3, "hand")
+    with pytest.raises(InterruptionError):
+        train(run)
+    with pytest.raises(ConfigurationError, match="already holds a run"):
+        train(run)
+
+
+def test_there_must_be_something_to_resume(make_run: Callable[..., Run]) -> None:
+    with pytest.raises(ConfigurationError, match="holds no checkpoint to resume from"):
+        train(make_run("empty", [HAND]), resume=True)
+
+
+def test_the_encoder_is_cut_trimmed_and_kept(make_run: Callable[..., Run], tokenizer: Tokenizer) -> None:
+    run = make_run("cut", [HAND], layers=[1])
+    encoder, small = prepare_encoder(run)
+    assert len(encoder.encoder.layer) == 1
+    assert encoder.config.vocab_size == small.get_vocab_size() < tokenizer.get_vocab_size()
+    for text in load_hand_labels(run.annotations, "train")["text"]:
+        assert small.encode(text).tokens == tokenizer.encode(text).tokens
+
+    written = (run.folder / "base" / "model.safetensors").stat().st_mtime_ns
+    again, _ = prepare_encoder(run)
+    assert (run.folder / "base" / "model.safetensors").stat().st_mtime_ns == written
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_the_vocabulary_may_stay_whole(make_run: Callable[..., Run], tokenizer: Tokenizer) -> None:
+    encoder, same = prepare_encoder(make_run("whole", [HAND], trim_vocabulary=False))
+    assert encoder.config.vocab_size == tokenizer.get_vocab_size()
+    assert same.to_str() == tokenizer.to_str()
+
+
+def test_a_mixture_holds_the_named_data_once(make_run: Callable[..., Run]) -> None:
+    run = make_run("mixture", TWO_STAGES)
+    mixture = load_mixture(run, run.recipe.stage[0])
+    ids = list(mixture["id"])
+    assert len(set(ids)) == len(ids)
+    assert set(mixture["origin"]) == {"real", "adapted", "weak"}
+    evaluated = {row["id"] for row in read_annotations(run.annotations) if row["split"] != "train"}
+    assert not evaluated & set(ids)
+    assert EVALUATION_ONLY not in set(load_mixture(run, run.recipe.stage[1])["origin"])
+
+
+def test_a_stage_without_data_is_refused(make_run: Callable[..., Run]) -> None:
+    run = make_run("nothing", [{**HAND, "hand": False}])
+    with pytest.raises(ConfigurationError, match=r"stage 'hand' has no data: set one of hand, weak, soft"):
+        load_mixture(run, run.recipe.stage[0])
+
+
+def test_the_prior_is_the_logit_of_each_mean_target(annotations: Path) -> None:
+    dataset: Dataset = load_hand_labels(annotations, "train")
+    prior = output_prior(dataset).numpy()
+    assert prior.shape == (LOGIT_COUNT,)
+    types = np.asarray(dataset["failure_types"]).mean(axis=0)
+    np.testing.assert_allclose(prior[HEADS["failure_types"]], np.log(types / (1 - types)), rtol=1e-5)
+    classes = np.asarray(dataset["nps"]).mean(axis=0)
+    np.testing.assert_allclose(prior[HEADS["nps"]], np.log(classes), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(prior[HEADS["primary"]]).sum(), 1.0, rtol=1e-5)
+
+
+def test_the_prior_of_what_nobody_knows_is_one_half(annotations: Path) -> None:
+    dataset = load_hand_labels(annotations, "train").map(lambda row: {"at_risk": float("nan")})
+    assert output_prior(dataset)[HEADS["at_risk"]].item() == pytest.approx(0.0)

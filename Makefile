@@ -20,7 +20,7 @@ lint: $(VENV)/ready
 types: $(VENV)/ready
 	$(VENV)/bin/mypy
 
-$(DEMO)/ready: pyproject.toml constraints.txt
+$(DEMO)/ready: pyproject.toml constraints.txt $(shell find src models -type f)
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt .
 	touch $@

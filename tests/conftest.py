@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import onnx
 import pytest
@@ -30,6 +31,10 @@ from complaintnlp.model.folder import (
     read_model_folder,
 )
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
+
+# A busy machine is slow, not wrong: no test may fail by the clock.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 MAX_TOKENS = 64
 OVERLAP = 8

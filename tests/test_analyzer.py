@@ -309,3 +309,16 @@ def test_the_name_and_version_come_from_the_folder(make_model: Maker) -> None:
     assert json.loads((model / SETTINGS_FILE).read_text(encoding="utf-8"))["name"] == "other"
     info = Analyzer.load(str(model)).info
     assert (info.name, info.version) == ("other", "7")
+
+
+@pytest.mark.parametrize("text", ["Заказ не пришёл, очень плохо", "الطلب متأخر جدا وسيئ", "商品がまだ届きません"])
+def test_a_given_language_does_not_make_another_script_readable(tiny_model: Path, text: str) -> None:
+    answer = Analyzer.load(tiny_model).analyze({"text": text, "language": "tr"})
+    assert answer.status == "unsupported"
+    assert answer.failure_types == ()
+
+
+def test_a_given_language_against_the_script_is_sent_to_review(tiny_model: Path) -> None:
+    answer = Analyzer.load(tiny_model).analyze({"text": "房间有霉味，空调也不制冷。", "language": "tr"})
+    assert answer.language.code == "zh"
+    assert "language_conflict" in answer.review_reasons

@@ -162,6 +162,32 @@ def test_score_writes_the_answers_beside_the_rows(run: Run, tiny_model: Path, tm
     assert [row["cnlp_status"] for row in rows][2] == "unsupported"
 
 
+@pytest.mark.parametrize("column", ["[/b]", "comment"])
+def test_score_shows_rows_and_names_as_they_are(run: Run, tiny_model: Path, tmp_path: Path, column: str) -> None:
+    source = write_csv(tmp_path / "in.csv", ("id", column), ("1", WORDS))
+    target = tmp_path / "run[final].csv"
+    code, out, err = run("score", source, "-o", target, "--text-column", column, "--show", "3", "--model", tiny_model)
+    assert code == 0
+    assert "The first rows of" in out
+    assert WORDS[:9] in out
+    assert f"column '{column}'" in err
+    assert "run[final].csv" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("in.csv", "id,comment\n"), ("in.csv", "id,comment\n1\n"), ("in.jsonl", '{"comment": 5}\n')],
+)
+@pytest.mark.parametrize("target", ["out.csv", "out.jsonl"])
+def test_score_with_nothing_to_show_prints_the_summary(
+    run: Run, tiny_model: Path, tmp_path: Path, name: str, content: str, target: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    code, out, err = run("score", tmp_path / name, "-o", tmp_path / target, "--show", "3", "--model", tiny_model)
+    assert (code, out) == (0, "")
+    assert "0 scored, 0 unsupported language, 0 empty" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -18,7 +18,7 @@ from complaintnlp.records import (
     RiskResult,
 )
 from complaintnlp.recovery.plan import make_plan
-from complaintnlp.render import render_card, render_summary
+from complaintnlp.render import render_card, render_rows, render_summary
 
 MODEL = ModelInfo(name="small", version="2")
 NAMES = {"tr": "Turkish", "zh": "Chinese", "hy": "Armenian", "en": "English"}
@@ -197,3 +197,31 @@ def test_an_empty_file_has_a_summary_too() -> None:
     shown = text_of(render_summary(summary(read=0, seconds=0.0, languages={}, failure_types={}), Path("o.csv")))
     assert row_of(shown, "rows") == "0 read in 0.0 s (0 a second)"
     assert row_of(shown, "languages") == "none"
+
+
+@pytest.mark.parametrize("name", ["[/b]", "run[final]", "[bold]", ":bomb:"])
+def test_names_are_shown_as_they_are(name: str, tmp_path: Path) -> None:
+    given = summary(
+        text_column=name,
+        encoding=name,
+        ignored_values={name: 3},
+        notes=(name,),
+        rejects=tmp_path / "x" / f"{name}.csv.rejects.csv",
+    )
+    shown = text_of(render_summary(given, Path(f"{name}.csv")))
+    assert row_of(shown, "read as") == f"column {name!r}, {name}"
+    assert row_of(shown, "ignored values") == f"{name} 3"
+    assert row_of(shown, "note") == name
+    assert row_of(shown, "written to") == f"{name}.csv"
+    assert row_of(shown, "rejected rows").endswith(f"{name}.csv.rejects.csv")
+    assert name in text_of(render_card(scored(model=ModelInfo(name=name, version="2"))))
+
+
+@pytest.mark.parametrize("name", ["[b]", "run[final]", "[bold]", ":bomb:"])
+def test_a_table_of_rows_shows_names_and_values_as_they_are(name: str, tmp_path: Path) -> None:
+    output = tmp_path / f"{name}.csv"
+    output.write_text(f"{name},cnlp_status,cnlp_primary_failure\nvery [/b] slow,scored,{name}\n", encoding="utf-8")
+    shown = text_of(render_rows(output, name, 5))
+    assert f"{name}.csv" in shown.replace("\n", "")
+    assert "very [/b] slow" in shown
+    assert shown.splitlines()[-2].count(name) == 1

@@ -30,6 +30,8 @@ from complaintnlp.recovery.plan import make_plan
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, RISK_REASON_IDS
 from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize
+from complaintnlp.text.scripts import stands_in_script_of
+from complaintnlp.text.transliterate import text_for_model
 
 DOUBTFUL_LANGUAGE: Final = 0.6
 """Below this language confidence a person should look: the scores may rest on a misread language."""
@@ -77,13 +79,17 @@ class Analyzer:
             InvalidInputError: a field is wrong; the message names it and what is allowed.
         """
         item = Feedback.parse(feedback)
-        text = normalize(item.text).text
-        language = detect(text)
-        if language.code is not None and item.language is not None:
-            language = LanguageResult(code=item.language, confidence=1.0, supported=True)
+        text = normalize(item.text)
+        language = detect(text.text)
+        # A given language settles what detection may doubt, but no word of the caller makes Cyrillic Turkish.
+        conflict = False
+        if language.code is not None and item.language is not None and language.code != item.language:
+            conflict = not stands_in_script_of(text.text, item.language)
+            if not conflict:
+                language = LanguageResult(code=item.language, confidence=1.0, supported=True)
         if language.code is None or not language.supported:
             return self._unscored(item, language)
-        return self._scored(item, text, language)
+        return self._scored(item, text_for_model(text, language.code).text, language, conflict=conflict)
 
     def analyze_many(
         self, feedbacks: Iterable[str | Mapping[str, Any] | Feedback], *, workers: int | None = None
@@ -130,7 +136,7 @@ class Analyzer:
             model=self._info,
         )
 
-    def _scored(self, item: Feedback, text: str, language: LanguageResult) -> Analysis:
+    def _scored(self, item: Feedback, text: str, language: LanguageResult, *, conflict: bool) -> Analysis:
         scores = self._runtime.scores(text)
         decisions = decide(scores, self._policy)
         chosen = [i for i in range(len(FAILURE_TYPE_IDS)) if decisions.failure_types[0, i]]
@@ -149,6 +155,8 @@ class Analyzer:
             review.append("low_confidence")
         if language.confidence < DOUBTFUL_LANGUAGE:
             review.append("doubtful_language")
+        if conflict:
+            review.append("language_conflict")
         return Analysis(
             id=item.id,
             status="scored",

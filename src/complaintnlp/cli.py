@@ -142,7 +142,7 @@ def score(
             encoding=encoding,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if show:
+    if show and summary.read > summary.rejected:
         _out.print(render_rows(output, summary.text_column, show))
     _err.print(render_summary(summary, output))
 
@@ -185,7 +185,8 @@ def train(
         task = bar.add_task("preparing", total=None)
         run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
         history = run_training(run, resume=resume)
-    best = max(history, key=lambda entry: float(entry["score"]))
+    last = [entry for entry in history if entry["stage"] == history[-1]["stage"]]
+    best = max(last, key=lambda entry: float(entry["score"]))
     _out.print(f"{run.weights}: best development score {best['score']:.4f} ({best['stage']}, epoch {best['epoch']})")
 
 

@@ -25,8 +25,8 @@ _PROBLEMS: Final = {
     "missing": "required, but missing",
     "extra_forbidden": "unknown field",
     "string_unicode": "holds a broken character (a lone surrogate); re-export the text as valid UTF-8",
-    "string_too_long": f"longer than the allowed {MAX_TEXT_CHARS:,} characters ({MAX_ID_CHARS} for an id); "
-    "split it into single feedbacks",
+    "string_too_long": f"too long; a text may have {MAX_TEXT_CHARS:,} characters (split it into single feedbacks), "
+    f"an id {MAX_ID_CHARS}",
 }
 
 LanguageCode = Literal["tr", "zh", "hy", "en"]
@@ -59,11 +59,11 @@ class Feedback(Record):
     Attributes:
         id: the caller's identifier, at most `MAX_ID_CHARS` characters, returned unchanged.
         text: the words of the customer, at most `MAX_TEXT_CHARS` characters.
-        language: set it where the language is known; it is detected otherwise.
-        rating: stars 1-5, kept for the caller. They never override the text.
+        language: set it where the language is known; it is detected otherwise, and where the script contradicts it.
+        rating: stars 1-5. They never override the text.
         nps_score: answer 0-10 to "how likely are you to recommend us"; it overrides the text's class.
         channel: where the text came in.
-        created_at: when it was written; due times count from here.
+        created_at: when it was written.
     """
 
     id: str | None = Field(default=None, max_length=MAX_ID_CHARS)

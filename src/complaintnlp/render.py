@@ -1,4 +1,7 @@
-"""What the command line shows a person: an analysis as a card, a scored file as a summary."""
+"""What the command line shows a person: an analysis as a card, a scored file as a summary.
+
+Names of files, columns and models go into a `Text`: in a plain string rich reads ``[b]`` as markup.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ _LANGUAGE_NAMES = {"tr": "Turkish", "zh": "Chinese", "hy": "Armenian", "en": "En
 _REVIEW_REASONS = {
     "low_confidence": "the model is not sure",
     "doubtful_language": "the language is doubtful",
+    "language_conflict": "the given language does not fit the script",
     "unsupported_language": "the language is not supported",
 }
 
@@ -48,7 +52,7 @@ def render_card(analysis: Analysis) -> RenderableType:
     parts: list[RenderableType] = [table]
     if analysis.recovery is not None:
         parts.append(_plan_table(analysis.recovery, language.code or "en"))
-    title = f"{analysis.model.name} {analysis.model.version}"
+    title = Text(f"{analysis.model.name} {analysis.model.version}")
     return Panel(Group(*parts), title=title, title_align="left", expand=False)
 
 
@@ -104,7 +108,7 @@ def render_summary(summary: ScoreSummary, output: Path) -> RenderableType:
     table.add_row("rows", f"{summary.read:,} read in {summary.seconds:.1f} s ({rate:,.0f} a second)")
     statuses = f"{summary.scored:,} scored, {summary.unsupported:,} unsupported language, {summary.empty:,} empty"
     table.add_row("answers", f"{statuses}, {summary.rejected:,} rejected")
-    table.add_row("read as", f"column {summary.text_column!r}, {summary.encoding}")
+    table.add_row("read as", Text(f"column {summary.text_column!r}, {summary.encoding}"))
     table.add_row("languages", _counts(summary.languages))
     table.add_row("failure types", _counts(summary.failure_types))
     table.add_row("NPS classes", _counts(summary.nps_classes))
@@ -113,23 +117,23 @@ def render_summary(summary: ScoreSummary, output: Path) -> RenderableType:
     if summary.ignored_values:
         table.add_row("ignored values", _counts(summary.ignored_values))
     for note in summary.notes:
-        table.add_row("note", note)
-    table.add_row("written to", str(output))
+        table.add_row("note", Text(note))
+    table.add_row("written to", Text(str(output)))
     if summary.rejects is not None:
-        table.add_row(Text("rejected rows", style="bold yellow"), str(summary.rejects))
+        table.add_row(Text("rejected rows", style="bold yellow"), Text(str(summary.rejects)))
     return Panel(table, title="scored", title_align="left", expand=False)
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _counts(counts: dict[str, int]) -> Text:
     ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{name} {count:,}" for name, count in ranked) or "none"
+    return Text(", ".join(f"{name} {count:,}" for name, count in ranked) or "none")
 
 
 def render_rows(output: Path, text_column: str | None, count: int) -> RenderableType:
     """The first ``count`` rows of a scored file as a table."""
     titles = ("lang", "primary failure", "int", "NPS", "risk", "sev", "review")
     keys = ("language", "primary_failure", "intensity", "nps_class", "at_risk", "severity", "needs_review")
-    table = Table(title=f"The first rows of {output}", title_justify="left", expand=True)
+    table = Table(title=Text(f"The first rows of {output}", style="table.title"), title_justify="left", expand=True)
     table.add_column("text", ratio=1, no_wrap=True, overflow="ellipsis")
     for title in titles:
         table.add_column(title, no_wrap=True)
@@ -146,5 +150,5 @@ def render_rows(output: Path, text_column: str | None, count: int) -> Renderable
                 values["cnlp_status"] if unscored and key == "primary_failure" else score
                 for key, score in zip(keys, scores, strict=True)
             ]
-            table.add_row(Text(" ".join(values.get(text_column or "", "").split())), *shown)
+            table.add_row(Text(" ".join(values.get(text_column or "", "").split())), *map(Text, shown))
     return table

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from fastapi.testclient import TestClient
 
 import complaintnlp.api.app as app_module
 from complaintnlp.api import server
-from complaintnlp.api.app import PROBE, AnalysisList, create_app
+from complaintnlp.api.app import PROBE, AnalysisList, Service, create_app
 from complaintnlp.api.problems import MAX_DETAILS
 from complaintnlp.api.settings import Settings
 from complaintnlp.errors import ConfigurationError, InvalidInputError, MissingExtraError, ModelFolderError
@@ -27,6 +28,7 @@ from complaintnlp.records import (
     NpsResult,
     RiskResult,
 )
+from complaintnlp.recovery.plan import make_plan
 
 WORDS = "Siparişim hâlâ gelmedi 要退款 ամոթ է"
 """Words of a customer, to be found in no error and no log."""
@@ -42,6 +44,7 @@ class FakeAnalyzer:
         self.status = status
         self.texts: list[str] = []
         self.on_event_loop: list[bool] = []
+        self.workers: list[int | None] = []
 
     @property
     def info(self) -> ModelInfo:
@@ -77,15 +80,16 @@ class FakeAnalyzer:
             model=INFO,
         )
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /) -> Iterator[Analysis]:
+    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
+        self.workers.append(workers)
         return (self.analyze(feedback) for feedback in feedbacks)
 
 
 class ShortAnalyzer(FakeAnalyzer):
     """Loses the last answer."""
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /) -> Iterator[Analysis]:
-        return super().analyze_many(list(feedbacks)[:-1])
+    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
+        return super().analyze_many(list(feedbacks)[:-1], workers=workers)
 
 
 def _on_event_loop() -> bool:
@@ -170,6 +174,22 @@ def test_texts_are_analysed_off_the_event_loop() -> None:
     client.post("/v1/analyze", json={"items": [{"text": "x"}, {"text": "y"}]})
     client.get("/health/ready")
     assert analyzer.on_event_loop == [False] * 4
+
+
+def test_the_items_of_a_request_share_one_worker() -> None:
+    analyzer = FakeAnalyzer()
+    client_of(analyzer).post("/v1/analyze", json={"items": [{"text": "x"}] * 5})
+    assert analyzer.workers == [1]
+
+
+def test_as_many_requests_at_once_as_cpus_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert Service(Settings()).limiter.total_tokens == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert Service(Settings()).limiter.total_tokens == 64
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert Service(Settings()).limiter.total_tokens == 1
 
 
 # --- errors of the caller
@@ -441,6 +461,9 @@ def test_openapi_describes_the_body_that_is_accepted() -> None:
         assert client.post("/v1/analyze", json=example["value"]).status_code == 200
     answers = operation["responses"]["200"]["content"]["application/json"]["examples"]
     assert Analysis.model_validate(answers["one feedback"]["value"]).status == "scored"
+    shown = Analysis.model_validate(answers["one feedback"]["value"])
+    plan = make_plan(shown.primary_failure, shown.severity, shown.nps.nps_class if shown.nps else "passive")
+    assert shown.recovery == plan.model_copy(update={"steps": plan.steps[:2]})
     assert AnalysisList.model_validate(answers["several feedbacks"]["value"]).results
     assert all(details["tags"] for path in document["paths"].values() for details in path.values())
 

@@ -13,11 +13,13 @@ import pytest
 
 from complaintnlp.batch import lines as lines_module
 from complaintnlp.batch.columns import build_feedback, find_columns
+from complaintnlp.batch.delimited import Record, read_records
 from complaintnlp.batch.encodings import detect_encoding
-from complaintnlp.batch.lines import escape_undecodable, read_lines
+from complaintnlp.batch.lines import Line, escape_undecodable, read_lines
 from complaintnlp.batch.readers import Table, open_table
 from complaintnlp.batch.rows import RawJson, Reject, Row
 from complaintnlp.errors import InputFileError, InvalidInputError
+from complaintnlp.records import MAX_ID_CHARS
 
 TURKISH = "Kargo çok geç geldi, üstelik kutusu ezilmişti. Müşteri hizmetleri telefonu açmıyor."
 CHINESE = "物流太慢了，等了一个星期才到，客服一直不回复。"
@@ -258,6 +260,38 @@ class TestBrokenRows:
         assert texts(rows) == ["fine"]
         assert [reject.line for reject in rejects] == [2, 3, 4]
 
+    def test_remainder_without_a_quote_is_no_row_and_does_not_end_the_search(self, tmp_path: Path) -> None:
+        content = (
+            'text,stars\n"He said "no" and left\nmore words here\nthe end of it",1\n'
+            '27" screen came late,2\nfine,4\n27" screen is fine,5\n'
+        )
+        rows, rejects = read_csv(tmp_path, content)
+        assert texts(rows) == ["fine", '27" screen is fine']
+        assert [reject.line for reject in rejects] == [2, 3, 4, 5]
+
+    @pytest.mark.parametrize("cells", [["word"] * 2_000, ['"word"'] * 2_000, ['"two\nlines"'] * 2_000])
+    def test_each_line_is_measured_once(self, cells: list[str]) -> None:
+        measured: Counter[str] = Counter()
+
+        class Measured(str):
+            __slots__ = ()
+
+            def rstrip(self, chars: str | None = None, /) -> str:
+                measured["rstrip"] += 1
+                return super().rstrip(chars)
+
+            def __len__(self) -> int:
+                measured["len"] += 1
+                return super().__len__()
+
+        text = '"",' + ",".join(cells) + "\n"
+        lines = [Line(n, Measured(line), True) for n, line in enumerate(text.splitlines(keepends=True), start=1)]
+        (record,) = read_records(iter(lines), ",")
+        assert isinstance(record, Record)
+        assert len(record.cells) == 2_001
+        assert measured["rstrip"] <= 2 * len(lines)
+        assert measured["len"] <= 2 * (len(lines) + len(cells))
+
     def test_search_for_a_closing_quote_is_bounded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("complaintnlp.batch.delimited.MAX_RECORD_CHARS", 1_000)
         body = "".join(f"{n},row\n" for n in range(1_000))
@@ -494,6 +528,7 @@ class TestColumns:
             *(("channel", value) for value in ("pigeon", "5")),
             *(("date", value) for value in ("yesterday", "01/02/2025", "1700000000", "2025-13-01")),
             ("id", "\ud800"),
+            ("id", "x" * (MAX_ID_CHARS + 1)),
         ],
     )
     def test_bad_optional_value_is_left_out_and_counted(self, name: str, value: str) -> None:
@@ -502,6 +537,11 @@ class TestColumns:
         feedback = build_feedback(Row(2, "", (("text", ENGLISH), (name, value))), columns, ignored)
         assert feedback.to_dict() == {**feedback.model_construct(text=ENGLISH).to_dict(), "text": ENGLISH}
         assert ignored == {name: 1}
+
+    def test_longest_allowed_id(self) -> None:
+        columns = find_columns(Path("f.csv"), ["text", "id"], [], None)
+        row = Row(2, "", (("text", "a"), ("id", "x" * MAX_ID_CHARS)))
+        assert build_feedback(row, columns, Counter()).id == "x" * MAX_ID_CHARS
 
     @pytest.mark.parametrize("value", ["", "  ", RawJson("null")])
     def test_absent_optional_value_is_no_fault(self, value: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from complaintnlp.batch import writers
 from complaintnlp.batch.rows import RawJson, Reject, Row
-from complaintnlp.batch.writers import SCORE_COLUMNS, Output, make_writer, part_path, rejects_path, score_cells
-from complaintnlp.errors import InvalidInputError
+from complaintnlp.batch.writers import SCORE_COLUMNS, Output, Score, make_writer, part_path, rejects_path, score_cells
+from complaintnlp.errors import ComplaintNLPError, InvalidInputError
 from complaintnlp.records import Analysis, Feedback
 
 Answer = Callable[[Feedback], Analysis]
-SCORES = dict(zip(SCORE_COLUMNS, ("scored", "tr", "F01;F05", "F01", 3, "detractor", 1, 0.5, "S2", 0), strict=True))
+SCORES: dict[str, Score] = dict(
+    zip(SCORE_COLUMNS, ("scored", "tr", "F01;F05", "F01", 3, "detractor", 1, 0.5, "S2", 0), strict=True)
+)
 SHOWN = ["scored", "tr", "F01;F05", "F01", "3", "detractor", "1", "0.5000", "S2", "0"]
 NO_SCORES = dict(zip(SCORE_COLUMNS, ("empty", *[None] * 8, 0), strict=True))
 
@@ -164,17 +168,74 @@ class TestOutput:
             "out.csv.rejects.csv": "old rejects",
         }
 
-    def test_full_disk_at_the_last_moment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        target = tmp_path / "out.csv"
+    @pytest.mark.parametrize("step", ["write", "reject", "close", "fsync", "replace"])
+    @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+    def test_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, step: str) -> None:
+        target = tmp_path / name
         target.write_text("old")
+        rejects_path(target).write_text("old rejects")
 
-        def full(_: int) -> None:
+        def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("complaintnlp.batch.writers.os.fsync", full)
-        with pytest.raises(OSError, match="No space"), Output(target) as output:
-            output.stream.write("new")
-        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.csv", "old")]
+        class FullDisk(io.StringIO):
+            def __init__(self, path: Path) -> None:
+                super().__init__()
+                path.touch()
+                self.refuses = step == "write" or (step == "reject" and "rejects" in path.name)
+
+            def write(self, text: str, /) -> int:
+                if self.refuses:
+                    full()
+                return super().write(text)
+
+            def close(self) -> None:
+                first = not self.closed
+                super().close()
+                if first and (self.refuses or step == "close"):
+                    full()
+
+        if step in {"write", "reject", "close"}:
+            monkeypatch.setattr(writers, "open", lambda path, *_, **__: FullDisk(path), raising=False)
+        elif step == "fsync":
+            monkeypatch.setattr("complaintnlp.batch.writers.os.fsync", full)
+        else:
+            monkeypatch.setattr(Path, "replace", full)
+
+        def run() -> None:
+            with Output(target) as output:
+                make_writer(output, ["text"], None).write(row(("text", "a")), SCORES)
+                output.reject(Reject(2, "why", "raw"))
+
+        with pytest.raises(ComplaintNLPError) as caught:
+            run()
+        message = str(caught.value)
+        assert message.startswith(f"{target}: cannot be written (No space left on device); free space")
+        assert f"older {name} is kept" in message
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+            name: "old",
+            f"{name}.rejects.csv": "old rejects",
+        }
+
+    def test_a_disk_that_fills_up_hides_no_other_failure(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        class FullDisk(io.StringIO):
+            def close(self) -> None:
+                super().close()
+                raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(writers, "open", lambda *_, **__: FullDisk(), raising=False)
+        with pytest.raises(KeyboardInterrupt), Output(tmp_path / "out.jsonl"):
+            raise KeyboardInterrupt
+
+    def test_stale_rejects_that_cannot_go(self, tmp_path: Path) -> None:
+        target = tmp_path / "out.jsonl"
+        rejects_path(target).mkdir()
+        with (
+            pytest.raises(ComplaintNLPError, match=r"cannot be removed .* remove it by hand.* is complete"),
+            Output(target),
+        ):
+            pass
+        assert target.exists()
 
     def test_rejects(self, tmp_path: Path) -> None:
         target = tmp_path / "out.csv"

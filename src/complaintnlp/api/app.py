@@ -28,6 +28,7 @@ from complaintnlp.api.requests import AnalyzeRequest, parse_analyze, read_body
 from complaintnlp.api.settings import Settings
 from complaintnlp.errors import ComplaintNLPError, InvalidInputError
 from complaintnlp.records import Analysis, Feedback, ModelInfo, Record
+from complaintnlp.recovery.plan import make_plan
 
 API_VERSION: Final = "1"
 """Version of the interface, as in the paths; it changes only when a client would break."""
@@ -46,8 +47,8 @@ class FeedbackAnalyzer(Protocol):
     def analyze(self, feedback: Feedback, /) -> Analysis:
         """Answer one feedback."""
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /) -> Iterator[Analysis]:
-        """Answer each feedback, in order."""
+    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
+        """Answer each feedback, in order, ``workers`` of them at once."""
 
 
 class AnalysisList(Record):
@@ -76,8 +77,14 @@ class Service:
     settings: Settings
     analyzer: FeedbackAnalyzer | None = None
     not_ready: str = "the model is not loaded yet"
-    # More texts at once than there are cores only make all of them slower.
-    limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(max(1, os.cpu_count() or 1)))
+    # More texts at once than there are cores only make all of them slower. Each request analyses one at a time.
+    limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_usable_cpus()))
+
+
+def _usable_cpus() -> int:
+    """CPUs that this process may use: in a container often fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def load_analyzer(model: Path | None) -> FeedbackAnalyzer:
@@ -137,6 +144,11 @@ def create_app(settings: Settings | None = None, analyzer: FeedbackAnalyzer | No
     return app
 
 
+def _example_plan() -> dict[str, Any]:
+    plan = make_plan("delay_wait", "S3", "detractor")
+    return plan.model_copy(update={"steps": plan.steps[:2]}).to_dict()
+
+
 _ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "id": "tr-1",
     "status": "scored",
@@ -153,9 +165,11 @@ _ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "severity": "S3",
     "needs_review": False,
     "review_reasons": [],
-    "recovery": None,
+    "recovery": _example_plan(),
     "model": {"name": "complaintnlp-small", "version": "1"},
 }
+
+_EXAMPLE_NOTE: Final = "The plan is cut to its first two steps."
 
 _ROUTER: Final = APIRouter()
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -164,8 +178,8 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {
             "application/json": {
                 "examples": {
-                    "one feedback": {"value": _ANSWER_EXAMPLE},
-                    "several feedbacks": {"value": {"results": [_ANSWER_EXAMPLE]}},
+                    "one feedback": {"summary": _EXAMPLE_NOTE, "value": _ANSWER_EXAMPLE},
+                    "several feedbacks": {"summary": _EXAMPLE_NOTE, "value": {"results": [_ANSWER_EXAMPLE]}},
                 }
             }
         },
@@ -256,7 +270,8 @@ def _answer(service: Service, body: bytes) -> bytes:
 def _analyze_all(analyzer: FeedbackAnalyzer, request: AnalyzeRequest) -> Analysis | AnalysisList:
     if request.single:
         return analyzer.analyze(request.feedbacks[0])
-    results = tuple(analyzer.analyze_many(request.feedbacks))
+    # One worker: the service's limiter shares the cores out among requests.
+    results = tuple(analyzer.analyze_many(request.feedbacks, workers=1))
     if len(results) != len(request.feedbacks):
         raise RuntimeError(f"{len(request.feedbacks)} feedbacks, but {len(results)} analyses")
     return AnalysisList(results=results)

@@ -19,7 +19,7 @@ from typing import Any, Final, get_args
 from complaintnlp.batch.lines import has_undecodable
 from complaintnlp.batch.rows import RawJson, Row
 from complaintnlp.errors import InputFileError, InvalidInputError
-from complaintnlp.records import Channel, Feedback
+from complaintnlp.records import MAX_ID_CHARS, Channel, Feedback
 
 TEXT_NAMES: Final = (
     *("text", "review_text", "comment_text", "feedback_text", "review", "comment", "comments", "feedback"),
@@ -165,7 +165,7 @@ def _weight(text: str) -> float:
 
 
 def _id(value: str) -> str:
-    if has_undecodable(value):
+    if len(value) > MAX_ID_CHARS or has_undecodable(value):
         raise ValueError(value)
     return value
 

@@ -49,23 +49,62 @@ class _LineSource:
         self._ahead.extendleft(reversed(lines))
 
 
-def read_records(lines: Iterator[Line], delimiter: str) -> Generator[Record | Reject, None, None]:
-    """Yield each record, or a `Reject` for a line with broken quoting; blank lines are skipped."""
+class _Taken:
+    """The physical lines of the record that is being read.
+
+    Attributes:
+        lines: the lines so far.
+        text: the last of them.
+        end: place in ``text`` where its line end starts.
+    """
+
+    def __init__(self, first: Line, source: _LineSource) -> None:
+        self.lines: list[Line] = []
+        self._source = source
+        self._size = 0
+        self._add(first)
+
+    def extend(self) -> bool:
+        """Take the next line; False where there is none that can belong to the record."""
+        line = self._source.take()
+        if line is None:
+            return False
+        self._add(line)
+        return line.whole and self._size <= MAX_RECORD_CHARS
+
+    def _add(self, line: Line) -> None:
+        self.lines.append(line)
+        self._size += len(line.text)
+        self.text = line.text
+        self.end = len(line.text.rstrip("\r\n"))
+
+
+def read_records(
+    lines: Iterator[Line], delimiter: str, width: int | None = None
+) -> Generator[Record | Reject, None, None]:
+    """Yield each record, or a `Reject` for a line with broken quoting; blank lines are skipped.
+
+    Args:
+        lines: physical lines.
+        delimiter: what stands between cells.
+        width: cells of a right record. After a broken one only a record of this width shows that its remainder
+            is over; None where the width is not known and any record does.
+    """
     source = _LineSource(lines)
     after_break = False
     while (first := source.take()) is not None:
         if first.whole and not first.text.strip("\r\n"):
             continue
-        taken = [first]
+        taken = _Taken(first, source)
         try:
-            cells = _parse(taken, source, delimiter, strict=after_break)
+            cells = _parse(taken, delimiter, strict=after_break)
         except _BrokenQuotingError as broken:
             after_break = True
-            source.put_back(taken[1:])
+            source.put_back(taken.lines[1:])
             yield Reject(first.number, str(broken), first.text.rstrip("\r\n"))
         else:
-            after_break = False
-            yield Record(first.number, "".join(line.text for line in taken).rstrip("\r\n"), cells)
+            after_break = after_break and width is not None and len(cells) != width
+            yield Record(first.number, "".join(line.text for line in taken.lines).rstrip("\r\n"), cells)
 
 
 def sniff_delimiter(lines: Iterator[Line]) -> str:
@@ -87,53 +126,47 @@ def sniff_delimiter(lines: Iterator[Line]) -> str:
     return DELIMITERS[fits.index(max(fits))]
 
 
-def _parse(taken: list[Line], source: _LineSource, delimiter: str, *, strict: bool) -> list[str]:
+def _parse(taken: _Taken, delimiter: str, *, strict: bool) -> list[str]:
     """Cells of the record that starts with the one line in ``taken``; lines used on the way are added to it.
 
     After a broken record (``strict``) a stray quote is taken as a leftover of it, not as an inch sign.
     """
-    text = taken[0].text
-    if not taken[0].whole:
+    if not taken.lines[0].whole:
         raise _BrokenQuotingError(TOO_LONG)
-    if '"' not in text:
-        return text.rstrip("\r\n").split(delimiter)
+    if '"' not in taken.text:
+        return taken.text[: taken.end].split(delimiter)
     cells: list[str] = []
     position = 0
     while True:
-        if text.startswith('"', position):
-            cell, text, position = _quoted(taken, source, text, position + 1)
+        if taken.text.startswith('"', position):
+            cell, position = _quoted(taken, position + 1)
         else:
-            end = text.find(delimiter, position)
-            end = len(text.rstrip("\r\n")) if end < 0 else end
-            cell, position = text[position:end], end
+            end = taken.text.find(delimiter, position)
+            end = taken.end if end < 0 else end
+            cell, position = taken.text[position:end], end
             if strict and '"' in cell:
                 raise _BrokenQuotingError("stray quote after a row with broken quoting, probably its remainder")
         cells.append(cell)
-        if position >= len(text.rstrip("\r\n")):
+        if position >= taken.end:
             return cells
-        if text[position] != delimiter:
+        if taken.text[position] != delimiter:
             raise _BrokenQuotingError('text after a closing quote; a quote inside a quoted cell is written twice ("")')
         position += 1
 
 
-def _quoted(taken: list[Line], source: _LineSource, text: str, position: int) -> tuple[str, str, int]:
-    """The quoted cell that starts at ``position``, the line it ends on, and the place after its closing quote."""
-    opened = taken[-1].number
-    size = sum(len(line.text) for line in taken)
+def _quoted(taken: _Taken, position: int) -> tuple[str, int]:
+    """The quoted cell that starts at ``position``, and the place after its closing quote on the line it ends on."""
+    opened = taken.lines[-1].number
     parts: list[str] = []
-    while (end := _closing_quote(text, position)) < 0:
-        parts.append(text[position:])
-        line = source.take()
-        if line is not None:
-            taken.append(line)
-            size += len(line.text)
-        if line is None or not line.whole or size > MAX_RECORD_CHARS:
+    while (end := _closing_quote(taken.text, position)) < 0:
+        parts.append(taken.text[position:])
+        if not taken.extend():
             raise _BrokenQuotingError(
                 f"a quote opened on line {opened} is not closed; reading went on at the next line"
             )
-        text, position = line.text, 0
-    parts.append(text[position:end])
-    return "".join(parts).replace('""', '"'), text, end + 1
+        position = 0
+    parts.append(taken.text[position:end])
+    return "".join(parts).replace('""', '"'), end + 1
 
 
 def _closing_quote(text: str, position: int) -> int:

@@ -89,7 +89,7 @@ class Table:
         if self.delimiter is None:
             yield from read_objects(lines)
             return
-        records = read_records(lines, self.delimiter)
+        records = read_records(lines, self.delimiter, len(self.header))
         next(records)  # the header
         for record in records:
             if isinstance(record, Reject):

@@ -8,13 +8,14 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, TextIO, cast
 
 from complaintnlp.batch.lines import ALLOWED_SUFFIXES, escape_undecodable, file_kind, is_gzip
 from complaintnlp.batch.rows import RawJson, Reject, Row
-from complaintnlp.errors import InvalidInputError
+from complaintnlp.errors import ComplaintNLPError, InvalidInputError
 from complaintnlp.records import Analysis
 
 SCORE_COLUMNS: Final = (
@@ -70,10 +71,17 @@ class RowWriter(Protocol):
         """Append the row."""
 
 
+class TextSink(Protocol):
+    """Where a writer's text goes."""
+
+    def write(self, text: str, /) -> int:
+        """Append the text."""
+
+
 class DelimitedWriter:
     """Writes CSV or TSV: a header, then one record per row; JSON values other than strings as their JSON text."""
 
-    def __init__(self, stream: TextIO, columns: Sequence[str], delimiter: str) -> None:
+    def __init__(self, stream: TextSink, columns: Sequence[str], delimiter: str) -> None:
         # "\r\n" because the csv module quotes a cell with a lone "\r" only if the line end holds one (RFC 4180).
         self._writer = csv.writer(stream, delimiter=delimiter, lineterminator="\r\n")
         self._columns = tuple(name for name in columns if name not in SCORE_COLUMNS)
@@ -94,7 +102,7 @@ class DelimitedWriter:
 class JsonLinesWriter:
     """Writes one JSON object per row; values read from JSON keep their spelling."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextSink) -> None:
         self._stream = stream
 
     def write(self, row: Row, scores: dict[str, Score]) -> None:
@@ -107,12 +115,27 @@ class JsonLinesWriter:
         self._stream.write("{" + ", ".join(members) + "}\n")
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedStream:
+    """Text of the output ``target``; a write that the operating system refuses is told as our own error."""
+
+    stream: TextIO
+    target: Path
+
+    def write(self, text: str, /) -> int:
+        try:
+            return self.stream.write(text)
+        except OSError as error:
+            raise _unwritten(self.target, error) from error
+
+
 class Output:
     """The output file and its rejects file, as a context manager.
 
     Both grow under ``.part`` names in the target's folder. Leaving the block without an error brings them to
     disk and renames them; leaving it with one removes them, so an older output survives. The rejects file is
-    made with the first reject; where there is none, one of an earlier run is removed.
+    made with the first reject; where there is none, one of an earlier run is removed. A disk that refuses the
+    output (full, gone, read-only) is a `ComplaintNLPError`.
 
     Attributes:
         path: the output file.
@@ -122,8 +145,8 @@ class Output:
     def __init__(self, path: Path) -> None:
         check_target(path)
         self.path = path
-        self.stream: TextIO = cast(TextIO, None)
-        self._rejects: TextIO | None = None
+        self.stream: TextSink = cast(TextSink, None)
+        self._rejects: TextSink | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -145,12 +168,15 @@ class Output:
             self._open.close()
             if kind is None:
                 self._publish()
+        except OSError as failure:
+            if kind is None:
+                raise _unwritten(self.path, failure) from failure
         finally:
             for path in (self.path, rejects_path(self.path)):
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # none there, or none that can be removed: the first error counts
                     part_path(path).unlink()
 
-    def _create(self, path: Path, *, zipped: bool = False) -> TextIO:
+    def _create(self, path: Path, *, zipped: bool = False) -> TextSink:
         # backslashreplace: a lone surrogate from a JSON escape is written as the same escape again.
         opener = cast(Callable[..., TextIO], gzip.open if zipped else open)
         try:
@@ -159,7 +185,7 @@ class Output:
             raise InvalidInputError(
                 f"{path}: cannot be written ({error.strerror or error}); check the folder's permissions and the disk"
             ) from error
-        return self._open.enter_context(stream)
+        return _CheckedStream(self._open.enter_context(stream), self.path)
 
     def _publish(self) -> None:
         rejects = rejects_path(self.path)
@@ -170,7 +196,13 @@ class Output:
         # The output comes last: once it is there, all of it is there.
         part_path(self.path).replace(self.path)
         if self._rejects is None:
-            rejects.unlink(missing_ok=True)
+            try:
+                rejects.unlink(missing_ok=True)
+            except OSError as error:
+                raise ComplaintNLPError(
+                    f"{rejects}: is of an earlier run and cannot be removed ({error.strerror or error}); remove it by "
+                    f"hand. {self.path} is complete, no row was rejected"
+                ) from error
 
 
 def check_target(path: Path) -> None:
@@ -199,6 +231,13 @@ def make_writer(output: Output, columns: Sequence[str], delimiter: str | None) -
     if kind == "jsonl":
         return JsonLinesWriter(output.stream)
     return DelimitedWriter(output.stream, columns, "\t" if kind == "tsv" else delimiter or ",")
+
+
+def _unwritten(target: Path, error: OSError) -> ComplaintNLPError:
+    return ComplaintNLPError(
+        f"{target}: cannot be written ({error.strerror or error}); free space on the disk or choose another output, "
+        f"then run it again. An older {target.name} is kept as it was, the unfinished parts are removed"
+    )
 
 
 def _sync(path: Path) -> None:

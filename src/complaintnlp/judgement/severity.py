@@ -1,7 +1,7 @@
 """Severity S1-S4: how much the customer lost. Emotion never raises it.
 
-First version: the base of the primary type, one level up where any failure is a matter of safety, one
-level up where the customer tells of a repeated or long-open problem.
+First version: the base of the primary type, one level up where a further failure is a matter of safety, or where the
+customer tells of a repeated or long-open problem.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def severity_of(
     if primary is None:
         return None
     level = SEVERITY_IDS.index(FAILURE_TYPES[primary].base_severity)
-    level += _SAFETY in failure_types
-    level += _REPEATED in reasons
+    # Safety as the primary type has its own base already.
+    level += (_SAFETY in failure_types and primary != _SAFETY) or _REPEATED in reasons
     severity: Severity = SEVERITY_IDS[min(level, len(SEVERITY_IDS) - 1)]  # type: ignore[assignment]
     return severity

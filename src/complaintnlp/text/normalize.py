@@ -30,7 +30,7 @@ _DECOMPOSED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
 _ARMENIAN_LIGATURE = re.compile("\u0565\u0582|[\ufb13-\ufb17]")
 _ARMENIAN_MARKS: Final = "\u055b\u055c\u055e"
 _ARMENIAN_MARKED_WORD = re.compile(
-    f"[\u0531-\u0556\u0561-\u0587]+[{_ARMENIAN_MARKS}][\u0561-\u0587{_ARMENIAN_MARKS}]*[\u0561-\u0587]"
+    f"(?<![\u0531-\u0556\u0561-\u0587])[\u0531-\u0556\u0561-\u0587]++[{_ARMENIAN_MARKS}][\u0561-\u0587{_ARMENIAN_MARKS}]*[\u0561-\u0587]"
 )
 # Chinese follows a link without a space, and its full-width comma is a plain one by now: a Han letter ends a link.
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'。】\u3400-\u4dbf\u4e00-\u9fff]+", re.IGNORECASE)
@@ -73,13 +73,17 @@ class NormalizedText:
         return min(self.starts[start:end]), max(self.ends[start:end])
 
 
-class _Draft:
-    """Text under change, with its offsets."""
+class Draft:
+    """Text under change, with its offsets; begun from an original or from a text normalised before."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.starts: Sequence[int] = range(len(text))
-        self.ends: Sequence[int] = range(1, len(text) + 1)
+    def __init__(self, text: str | NormalizedText) -> None:
+        self.text: str
+        self.starts: Sequence[int]
+        self.ends: Sequence[int]
+        if isinstance(text, str):
+            self.text, self.starts, self.ends = text, range(len(text)), range(1, len(text) + 1)
+        else:
+            self.text, self.starts, self.ends = text.text, text.starts, text.ends
 
     def replace(self, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]) -> None:
         """Replace each match; every character of a replacement stands for the whole match."""
@@ -137,7 +141,7 @@ def normalize(text: str) -> NormalizedText:
     Returns:
         The normalised text with offsets into ``text``. It may be empty.
     """
-    draft = _Draft(text)
+    draft = Draft(text)
     if "&" in text:
         draft.replace(_ENTITY, _unescape)
     draft.replace(_INVISIBLE, lambda _: "")
@@ -145,7 +149,7 @@ def normalize(text: str) -> NormalizedText:
         draft.replace(_FULL_WIDTH, lambda match: chr(ord(match[0]) - 0xFEE0))
         draft.replace(_DECOMPOSED, _compose)
         draft.replace(_ARMENIAN_LIGATURE, _join_ligature)
-        if _ARMENIAN_MARKED_WORD.search(draft.text):
+        if any(mark in draft.text for mark in _ARMENIAN_MARKS) and _ARMENIAN_MARKED_WORD.search(draft.text):
             draft.move_armenian_marks()
             draft.replace(_ARMENIAN_LIGATURE, _join_ligature)  # a mark parted the two letters
     if "://" in draft.text or "ww." in draft.text.lower():

@@ -21,12 +21,26 @@ from typing import Any, Final
 from datasets import Dataset, Features, List, Value
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, MAX_INTENSITY, NPS_CLASS_IDS, RISK_REASON_IDS
+from complaintnlp.taxonomy import (
+    FAILURE_TYPE_IDS,
+    INTENSITY_LEVELS,
+    LANGUAGES,
+    MAX_INTENSITY,
+    NPS_CLASS_IDS,
+    RISK_REASON_IDS,
+)
 from complaintnlp.text.normalize import normalize
+from complaintnlp.text.transliterate import text_for_model
 from complaintnlp.training.label_mapping import LabelMapping, WeakTargets
 
 SPLITS: Final = ("train", "dev", "test")
 EVALUATION_ONLY: Final = "real-evaluation-only"
+COLUMNS: Final = (
+    *("id", "split", "origin", "source", "source_id", "failure_types", "primary", "intensity"),
+    *("nps_class", "at_risk", "risk_reasons", "text"),
+)
+"""Columns that a file of hand labels must have."""
+
 _UNKNOWN: Final = math.nan
 _LONGEST_FIELD: Final = 10_000_000
 
@@ -50,6 +64,11 @@ FEATURES: Final = Features(
 ``adapted``, ``real-evaluation-only``, ``written`` or ``weak``."""
 
 
+def model_text(text: str, language: str) -> str:
+    """What the encoder reads of a text, in training as in serving."""
+    return text_for_model(normalize(text), language).text
+
+
 def near_duplicate_key(text: str) -> str:
     """Texts with the same key count as one text when splits are drawn: the first 60 word characters, casefolded."""
     return re.sub(r"\W+", "", text.casefold())[:60]
@@ -59,7 +78,7 @@ def read_annotations(folder: Path, split: str | None = None) -> Iterator[dict[st
     """Rows of the hand-labelled files, as they stand, in one split or in all.
 
     Raises:
-        ConfigurationError: a file is missing, or a row's split is none of `SPLITS`.
+        ConfigurationError: a file or a column is missing, or a label is none of the taxonomy's.
     """
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
@@ -68,15 +87,42 @@ def read_annotations(folder: Path, split: str | None = None) -> Iterator[dict[st
             if not path.is_file():
                 raise ConfigurationError(f"{path} is missing; --annotations must name the folder of hand labels")
             with path.open(encoding="utf-8", newline="") as stream:
-                for row in csv.DictReader(stream):
-                    if row["split"] not in SPLITS:
-                        raise ConfigurationError(
-                            f"{path}, id {row['id']}: split {row['split']!r} is not one of {', '.join(SPLITS)}"
-                        )
+                reader = csv.DictReader(stream)
+                missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+                if missing:
+                    raise ConfigurationError(f"{path} lacks the columns {', '.join(missing)}")
+                for row in reader:
+                    _check_labels(row, path)
                     if split is None or row["split"] == split:
                         yield {"language": language, **row}
     finally:
         csv.field_size_limit(limit)
+
+
+def _check_labels(row: Mapping[str, str], path: Path) -> None:
+    """Refuse a label that is none: read as zeros, a typing error would teach the opposite."""
+    allowed: dict[str, tuple[str, ...]] = {
+        "split": SPLITS,
+        "intensity": tuple(INTENSITY_LEVELS),
+        "nps_class": NPS_CLASS_IDS,
+        "at_risk": ("0", "1"),
+    }
+    for column, values in allowed.items():
+        if row[column] not in values:
+            raise _wrong_label(row, path, column, row[column], values)
+    for column, ids in (("failure_types", FAILURE_TYPE_IDS), ("risk_reasons", RISK_REASON_IDS)):
+        for part in filter(None, row[column].split(";")):
+            if part not in ids:
+                raise _wrong_label(row, path, column, part, ids)
+    types = tuple(filter(None, row["failure_types"].split(";")))
+    if row["primary"] not in (types or ("",)):
+        raise _wrong_label(row, path, "primary", row["primary"], types or ("an empty cell",))
+
+
+def _wrong_label(
+    row: Mapping[str, str], path: Path, column: str, value: str, allowed: Sequence[str]
+) -> ConfigurationError:
+    return ConfigurationError(f"{path}, id {row['id']}: {column} {value!r} is not one of {', '.join(allowed)}")
 
 
 def _one_hot(primary: str | None) -> list[float]:
@@ -113,19 +159,26 @@ def weak_targets(targets: WeakTargets) -> dict[str, Any]:
     }
 
 
-def load_hand_labels(folder: Path, split: str) -> Dataset:
-    """Hand-labelled texts of one split, normalised. Evaluation-only texts never stand in the training split."""
+def load_hand_labels(folder: Path, split: str, *, evaluation_only: bool = True) -> Dataset:
+    """Hand-labelled texts of one split, as the model reads them.
+
+    Args:
+        folder: the annotations.
+        split: ``train``, ``dev`` or ``test``.
+        evaluation_only: keep the texts that may only be measured on. They never stand in the training split,
+            and whoever chooses an epoch or a threshold leaves them out.
+    """
     rows = [
         {
             "id": row["id"],
             "language": row["language"],
             "source": row["source"],
             "origin": row["origin"],
-            "text": normalize(row["text"]).text,
+            "text": model_text(row["text"], row["language"]),
             **hand_targets(row),
         }
         for row in read_annotations(folder, split)
-        if not (split == "train" and row["origin"] == EVALUATION_ONLY)
+        if row["origin"] != EVALUATION_ONLY or (evaluation_only and split != "train")
     ]
     return Dataset.from_list(rows, features=FEATURES)
 
@@ -220,7 +273,7 @@ def load_weak_labels(
         labelled = mapping.sources
         for row in sample_corpora(folder, held_out, per_source=per_source, exclude=exclude, sources=labelled):
             targets = mapping.apply(row["source"], row["labels"])
-            text = normalize(row["text"]).text
+            text = model_text(row["text"], row["lang"])
             if targets is None or not text:
                 continue
             yield {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.folder import read_model_folder
+from complaintnlp.model.folder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE, read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, Scores
+from complaintnlp.text.language import detect
+from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
 from complaintnlp.training.baselines import run_baselines
 from complaintnlp.training.calibrate import combined_scores, fit_thresholds, window_logits
@@ -66,7 +69,8 @@ def evaluate_model(
 
     Returns:
         ``model``, ``split``, ``fingerprint`` of the texts, ``groups`` (figures per group), ``intervals`` (95%
-        bootstrap of type micro-F1), ``confusion``, ``review``, and ``baselines`` (figures per baseline and group).
+        bootstrap of type micro-F1), ``confusion``, ``language``, ``review``, and ``baselines`` (figures per baseline
+        and group).
     """
     folder = read_model_folder(model)
     texts = data.load_hand_labels(annotations, split)
@@ -75,19 +79,21 @@ def evaluate_model(
     note(f"scoring {len(texts)} texts with {folder.name} {folder.version}")
     scores = combined_scores(window_logits(Runtime(folder), texts["text"]), dict(folder.temperatures))
     policy = Policy.from_dict(folder.thresholds, str(folder.path))
+    misread = _misread(annotations, split)
     report: dict[str, Any] = {
-        "model": {"name": folder.name, "version": folder.version},
+        "model": {"name": folder.name, "version": folder.version, "sha256": weights_hash(folder.path)},
         "split": split,
         "fingerprint": data.fingerprint(texts),
         "groups": figures(scores, gold, groups, policy),
         "intervals": by_group(groups, lambda rows: _interval(select(scores, rows), select(gold, rows), policy)),
         "confusion": confusion_tables(scores, gold, policy),
+        "language": by_group(groups, lambda rows: {"misread": float(misread[rows].mean())}),
         "review": by_group(groups, lambda rows: _review(select(scores, rows), select(gold, rows), policy)),
         "baselines": {},
     }
     if baselines:
         note("training the baselines (a few minutes)")
-        development = data.load_hand_labels(annotations, "dev")
+        development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
         encoder, tokenizer = load_encoder(PACKAGED_ENCODER)
         scored = run_baselines(data.load_hand_labels(annotations, "train"), development, texts, encoder, tokenizer)
         for name, (dev_scores, test_scores) in scored.items():
@@ -121,6 +127,20 @@ def _interval(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
     return {"low": float(low), "high": float(high)}
 
 
+def weights_hash(folder: Path) -> str:
+    """SHA-256 over weights and settings: a report belongs to exactly these."""
+    digest = hashlib.sha256()
+    for name in (MODEL_FILE, TOKENIZER_FILE, SETTINGS_FILE):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _misread(annotations: Path, split: str) -> NDArray[np.bool_]:
+    """Where the language step, which the other figures take as right, would have misled the analyzer."""
+    rows = data.read_annotations(annotations, split)
+    return np.array([detect(normalize(row["text"]).text).code != row["language"] for row in rows])
+
+
 def _review(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
     """Share sent to review, and how often the list of types is exactly right with and without review."""
     decisions = decide(scores, policy)
@@ -136,8 +156,9 @@ def _review(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
 def markdown_tables(report: dict[str, Any]) -> str:
     """The report as markdown: figures per group, baselines, review."""
     names = list(report["groups"])
+    split = "dev split, on which epoch and thresholds were chosen" if report["split"] == "dev" else "test split"
     lines = [
-        f"{report['model']['name']} {report['model']['version']}, {report['split']} split",
+        f"{report['model']['name']} {report['model']['version']}, {split}",
         "",
         _row(["", *names]),
         _row(["---"] * (len(names) + 1)),
@@ -151,6 +172,7 @@ def markdown_tables(report: dict[str, Any]) -> str:
         ("exact_otherwise", "all types exact, others"),
     ):
         lines.append(_row([title, *(_number(report["review"][name][key], key) for name in names)]))
+    lines.append(_row(["language misread", *(_number(report["language"][name]["misread"], "") for name in names)]))
     if report["baselines"]:
         lines += ["", _row(["type micro-F1", *names]), _row(["---"] * (len(names) + 1))]
         rows = {report["model"]["name"]: report["groups"], **report["baselines"]}

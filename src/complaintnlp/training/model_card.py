@@ -9,12 +9,12 @@ from typing import Any
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
-from complaintnlp.training.evaluate import confusion_markdown, markdown_tables
+from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
 
 _TEMPLATE = """---
 license: other
 language: [tr, zh, hy, en]
-base_model: intfloat/multilingual-e5-small
+base_model: {encoder}
 pipeline_tag: text-classification
 library_name: complaintnlp
 ---
@@ -53,13 +53,13 @@ ECE is the expected calibration error over 10 bins. Two careful annotators (lang
 
 ## Training
 
-- Hand labels: about 11,000 texts, each read and judged **by a language model** by the annotation guide; train 70%,
-  dev 15%, test 15%, by a hash of the text's id so that no near-duplicate crosses. Thresholds and temperatures were
-  chosen on dev.
-- Weak labels: stars, sentiments, reasons and aspects that the sources gave their texts, mapped to soft targets by
-  `src/complaintnlp/training/label_mapping.toml`; some of the native labels were made by a language model in the source
-  repository.
-- Fingerprint of the hand-labelled training set: `{hand}`
+{stages}
+{note}
+Hand labels were given **by a language model** that read each text by the annotation guide; splits follow a hash of the
+text's id so that no near-duplicate crosses. Epoch, thresholds and temperatures were chosen on dev, without the real
+Armenian comments, which are for measuring only. Native labels (stars, sentiments, reasons, aspects; some made by a
+language model in the source repository) teach soft targets by `src/complaintnlp/training/label_mapping.toml`.
+
 - Fingerprint of the texts measured here: `{fingerprint}`
 
 ```json
@@ -68,8 +68,10 @@ ECE is the expected calibration error over 10 bins. Two careful annotators (lang
 
 ## Known limits
 
-- Real Armenian comments are answered far worse than the other lines; Armenian training texts are adaptations.
-- Latin-letter Armenian, Turkish without diacritics and code-mixed text occur in training, but rarely.
+- Real Armenian comments are answered far worse than the other lines: nearly all Armenian feedback in training is
+  adapted from other languages.
+- Armenian in Latin letters is rewritten in Armenian letters first; what the rewriting misses, the model misreads.
+- Turkish without diacritics and code-mixed text occur in training, but rarely.
 - Sarcasm, quoted speech and negated exits ("I will not leave") are hard; intensity and risk are often wrong there.
 - The rare types, `safety_security` above all, rest on few labelled texts; check them by hand.
 - Texts longer than {max_tokens} tokens are read in windows; a contradiction between windows is not resolved.
@@ -77,9 +79,9 @@ ECE is the expected calibration error over 10 bins. Two careful annotators (lang
 
 ## Licence and sources
 
-The code is MIT. The base encoder, multilingual-e5-small, is MIT (c) Intfloat contributors. The weights were trained
-on the public texts below, **most of which state no licence**; some state share-alike or non-commercial terms upstream.
-Check whether your use fits, or train your own.
+The code is MIT. The base encoder is `{encoder}`; multilingual-e5-small is MIT (c) Intfloat contributors. The
+weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
+non-commercial terms upstream. Check whether your use fits, or train your own.
 
 {sources}
 
@@ -97,18 +99,16 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
         sources: register of the public sources.
 
     Raises:
-        ConfigurationError: a file is missing, or the report belongs to another model or version.
+        ConfigurationError: a file is missing, the report belongs to other weights, or a source has no row.
     """
     folder = read_model_folder(model)
     for path in (results, sources):
         if not path.is_file():
             raise ConfigurationError(f"{path} does not exist; run the command from the repository's top folder")
     report: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-    measured = report["model"]
-    if (measured["name"], measured["version"]) != (folder.name, folder.version):
+    if report["model"].get("sha256") != weights_hash(model):
         raise ConfigurationError(
-            f"{results} measures {measured['name']} {measured['version']}, not {folder.name} {folder.version}; "
-            "run complaintnlp evaluate on this folder first"
+            f"{results} measures other weights or thresholds than those in {model}; run complaintnlp evaluate first"
         )
     config = json.loads((model / CONFIG_FILE).read_text(encoding="utf-8"))
     training = folder.settings["training"]
@@ -122,11 +122,13 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
         size=size / 1e6,
         split=report["split"],
         tables=markdown_tables(report),
-        hand=training["hand_labels"],
+        stages="\n".join(_stage_line(name, stage) for name, stage in training["data"].items()),
+        note=f"\n{training['note']}\n" if training.get("note") else "",
+        encoder=training["recipe"]["encoder"]["source"],
         fingerprint=report["fingerprint"],
         recipe=json.dumps(training["recipe"], indent=2, ensure_ascii=False),
         max_tokens=folder.max_tokens,
-        sources=_sources_table(sources),
+        sources=_sources_table(sources, {name for stage in training["data"].values() for name in stage["sources"]}),
         confusion=confusion_markdown(report),
     )
     target = model / CARD_FILE
@@ -134,11 +136,20 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
     return target
 
 
-def _sources_table(path: Path) -> str:
+def _stage_line(name: str, stage: dict[str, Any]) -> str:
+    rows = ", ".join(f"{group} {count:,}" for group, count in stage["rows"].items())
+    return f"- Stage `{name}`: {rows}. Fingerprint `{stage['fingerprint']}`."
+
+
+def _sources_table(path: Path, used: set[str]) -> str:
     lines = ["| language | source | rows | repository | licence stated there |", "| --- | --- | --- | --- | --- |"]
     with path.open(encoding="utf-8", newline="") as stream:
-        lines += [
-            f"| {row['language']} | {row['source']} | {row['rows']} | {row['repository']} | {row['licence_stated']} |"
-            for row in csv.DictReader(stream)
-        ]
+        rows = [row for row in csv.DictReader(stream) if row["source"] in used]
+    missing = used - {row["source"] for row in rows}
+    if missing:
+        raise ConfigurationError(f"{path} has no row for {', '.join(sorted(missing))}; the card must name every source")
+    lines += [
+        f"| {row['language']} | {row['source']} | {row['rows']} | {row['repository']} | {row['licence_stated']} |"
+        for row in rows
+    ]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertModel
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, SOFTMAX_HEADS
 
 _MASKED: Final = -1e4
@@ -72,11 +73,11 @@ def keep_layers(encoder: BertModel, layers: list[int]) -> BertModel:
     """Keep the named transformer layers, counted from 0, in order (in place).
 
     Raises:
-        ValueError: a layer does not exist.
+        ConfigurationError: a layer does not exist.
     """
     available = len(encoder.encoder.layer)
     if not layers or any(not 0 <= layer < available for layer in layers):
-        raise ValueError(f"layers {layers} must lie in 0..{available - 1}")
+        raise ConfigurationError(f"encoder.layers {layers} must lie in 0..{available - 1}; the encoder has {available}")
     encoder.encoder.layer = nn.ModuleList(encoder.encoder.layer[layer] for layer in layers)
     encoder.config.num_hidden_layers = len(layers)
     for index, layer in enumerate(encoder.encoder.layer):
@@ -108,5 +109,5 @@ def multitask_loss(logits: Tensor, targets: dict[str, Tensor], loss_weights: dic
             known = ~target.isnan()
             losses = functional.binary_cross_entropy_with_logits(output, target.nan_to_num(), reduction="none")
         factor = known * (weight if known.dim() == 1 else weight.unsqueeze(1))
-        total = total + loss_weights[head] * (losses * factor).sum() / factor.sum().clamp(min=1e-6)
+        total = total + loss_weights[head] * (losses * factor).sum() / known.sum().clamp(min=1)
     return total

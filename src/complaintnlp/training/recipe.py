@@ -112,6 +112,8 @@ def load_recipe(path: Path) -> Recipe:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"recipe {path} does not exist; recipes stand in training/recipes/") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"recipe {path} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"recipe {path} is no valid TOML: {error}") from None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,6 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import calibrate
 from complaintnlp.training.encoder import load_encoder
@@ -35,7 +35,12 @@ def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
     weights = run / "network.safetensors"
     if not weights.is_file():
         raise ConfigurationError(f"{run} holds no finished run (network.safetensors); train it first")
-    recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    try:
+        recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{run / 'recipe.json'} is missing or of another version; train the run again"
+        ) from error
     encoder, tokenizer = load_encoder(str(run / "base"))
     network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
     network.load_state_dict(load_file(weights))
@@ -43,18 +48,29 @@ def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
 
 
 def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: str) -> Path:
-    """Export a run as an int8 model folder and calibrate it on the development split."""
+    """Export a run as an int8 model folder and calibrate it on the development split.
+
+    The folder is built beside ``out`` and takes its place when it is complete; a file ``note.md`` in the run's folder
+    becomes part of the card.
+    """
     network, tokenizer, recipe = load_run(run)
-    development = data.load_hand_labels(annotations, "dev")
+    development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
     training: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json"),
-        "hand_labels": data.fingerprint(data.load_hand_labels(annotations, "train")),
+        "data": json.loads((run / "data.json").read_text(encoding="utf-8")),
         "calibrated_on": data.fingerprint(development),
     }
+    note = run / "note.md"
+    if note.is_file():
+        training["note"] = note.read_text(encoding="utf-8").strip()
+    fresh = out.with_name(f"{out.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
     write_model_folder(
-        out, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
+        fresh, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
     )
-    calibrate(out, development)
+    calibrate(fresh, development)
+    shutil.rmtree(out, ignore_errors=True)
+    fresh.rename(out)
     return out
 
 
@@ -77,7 +93,7 @@ def soft_label_corpora(
     hand = data.load_hand_labels(annotations, "train")
     texts = dict(zip(hand["id"], hand["text"], strict=True))
     for row in data.sample_corpora(corpora, held_out, per_source=per_source):
-        text = normalize(row["text"]).text
+        text = data.model_text(row["text"], row["lang"])
         if text:
             texts.setdefault(row["id"], text)
     ids = list(texts)

@@ -16,12 +16,12 @@ from safetensors.numpy import load_file, save_file
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
-from complaintnlp.text.normalize import normalize
 from complaintnlp.training.dataset import (
     FEATURES,
     HeldOut,
     is_out_of_domain_test,
     load_hand_labels,
+    model_text,
     read_corpora,
 )
 
@@ -62,13 +62,20 @@ def load_soft_labels(path: Path, corpora: Path, annotations: Path, *, share: flo
     """Soft-labelled texts; for hand-labelled ones the teacher's view is a further row of weight ``share``."""
     teacher = read_soft_labels(path)
     held_out = HeldOut.of(annotations)
+    hand = load_hand_labels(annotations, "train")
+    labelled = frozenset(hand["id"])
     rows = [
-        _row(row["id"], row["lang"], row["source"], normalize(row["text"]).text, soft_targets(teacher[row["id"]], 1.0))
+        _row(
+            row["id"],
+            row["lang"],
+            row["source"],
+            model_text(row["text"], row["lang"]),
+            soft_targets(teacher[row["id"]], share if row["id"] in labelled else 1.0),
+        )
         for row in read_corpora(corpora)
         if row["id"] in teacher and not is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
     ]
     seen = {row["id"] for row in rows}
-    hand = load_hand_labels(annotations, "train")
     rows += [
         _row(row["id"], row["language"], row["source"], row["text"], soft_targets(teacher[row["id"]], share))
         for row in hand

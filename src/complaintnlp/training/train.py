@@ -6,6 +6,7 @@ learning rate per layer and several stages over different mixtures would each ne
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS
-from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
 from complaintnlp.training.encoder import load_encoder, save_encoder
 from complaintnlp.training.label_mapping import load_mapping
@@ -57,6 +57,21 @@ class Run:
         """Weights of the best epoch of the last stage."""
         return self.folder / "network.safetensors"
 
+    @property
+    def recipe_file(self) -> Path:
+        """The recipe that the run was begun with."""
+        return self.folder / "recipe.json"
+
+    @property
+    def data_file(self) -> Path:
+        """What each stage trained on."""
+        return self.folder / "data.json"
+
+    @property
+    def table_file(self) -> Path:
+        """Development figures as a table for people; ``metrics.json`` holds the same."""
+        return self.folder / "metrics.md"
+
 
 def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     """Train all stages of a recipe.
@@ -75,11 +90,12 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     recipe, folder = run.recipe, StageFolder(run.folder)
     _check_folder(run, folder, resume)
     run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
+    if not resume:
+        run.recipe_file.write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
     torch.manual_seed(recipe.seed)
     encoder, tokenizer = prepare_encoder(run)
     network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
-    development = data.load_hand_labels(run.annotations, "dev")
+    development = data.load_hand_labels(run.annotations, "dev", evaluation_only=False)
     state, saved = TrainingState(), None
     if resume:
         saved = torch.load(folder.checkpoint, weights_only=True)
@@ -88,6 +104,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
         logger.info("resumed at stage %d, epoch %d, batch %d", state.stage + 1, state.epoch + 1, state.batch)
     while state.stage < len(recipe.stage):
         mixture = load_mixture(run, recipe.stage[state.stage])
+        _note_data(run, recipe.stage[state.stage].name, mixture)
         if state.stage == 0 and saved is None:
             network.set_output_prior(output_prior(mixture))
         trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state)
@@ -97,6 +114,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
         trainer.run(development, run.progress)
         state.next_stage()
     save_file(network.state_dict(), run.weights)
+    run.table_file.write_text(history_markdown(state.history), encoding="utf-8")
     save_encoder(network.encoder, tokenizer, run.folder / "encoder")
     folder.checkpoint.unlink(missing_ok=True)
     return state.history
@@ -105,15 +123,47 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
 def _check_folder(run: Run, folder: StageFolder, resume: bool) -> None:
     if resume and not folder.checkpoint.is_file():
         raise ConfigurationError(f"{run.folder} holds no checkpoint to resume from; start without --resume")
+    if resume and Recipe.model_validate_json(run.recipe_file.read_text(encoding="utf-8")) != run.recipe:
+        raise ConfigurationError(
+            f"{run.folder} was begun with another recipe, see {run.recipe_file}; resume with that one, "
+            "or start anew in another folder with --out"
+        )
     if not resume and (folder.checkpoint.is_file() or run.weights.is_file()):
         raise ConfigurationError(
             f"{run.folder} already holds a run; continue it with --resume, or name another folder with --out"
         )
 
 
+def _note_data(run: Run, stage: str, mixture: Dataset) -> None:
+    """Keep what a stage trained on: rows per language and origin, and the fingerprint."""
+    seen = json.loads(run.data_file.read_text(encoding="utf-8")) if run.data_file.is_file() else {}
+    rows = Counter(f"{code} {origin}" for code, origin in zip(mixture["language"], mixture["origin"], strict=True))
+    seen[stage] = {
+        "rows": dict(sorted(rows.items())),
+        "sources": sorted(set(mixture["source"])),
+        "fingerprint": data.fingerprint(mixture),
+    }
+    run.data_file.write_text(json.dumps(seen, indent=2) + "\n", encoding="utf-8")
+
+
+def history_markdown(history: list[dict[str, Any]]) -> str:
+    """Development figures of every epoch as a table."""
+    names = ("type_micro_f1", "type_macro_f1", "intensity_qwk", "nps_macro_f1", "at_risk_auroc")
+    lines = [f"| stage | epoch | loss | score | group | {' | '.join(names)} |", "| --- " * (5 + len(names)) + "|"]
+    for entry in history:
+        for group, figures in entry["dev"].items():
+            cells = " | ".join(f"{figures[name]:.3f}" for name in names)
+            start = f"| {entry['stage']} | {entry['epoch']} | {entry['loss']:.4f} | {entry['score']:.4f}"
+            lines.append(f"{start} | {group} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
     """The recipe's encoder, trimmed and cut to its layers; kept in the run's folder for the next call."""
     folder, section = run.folder / "base", run.recipe.encoder
+    made_for = folder / "section.json"
+    if made_for.is_file() and json.loads(made_for.read_text(encoding="utf-8")) != section.model_dump(mode="json"):
+        raise ConfigurationError(f"{folder} was made for another [encoder]; remove {run.folder}, or name another --out")
     if not (folder / "model.safetensors").is_file():
         encoder, tokenizer = load_encoder(section.source)
         if section.layers is not None:
@@ -122,6 +172,8 @@ def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
             kept = pieces_to_keep(tokenizer, _piece_counts(run, tokenizer), min_count=section.min_piece_count)
             encoder, tokenizer = trim(encoder, tokenizer, kept)
             logger.info("vocabulary trimmed to %d pieces", len(kept))
+        folder.mkdir(parents=True, exist_ok=True)
+        made_for.write_text(section.model_dump_json(indent=2), encoding="utf-8")
         save_encoder(encoder, tokenizer, folder)
     return load_encoder(str(folder))
 
@@ -129,9 +181,9 @@ def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
 def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
     held_out = data.HeldOut.of(run.annotations)
     corpus = (
-        normalize(row["text"]).text
+        data.model_text(row["text"], row["lang"])
         for row in data.read_corpora(run.corpora)
-        if not held_out.holds(row["id"], row["text"])
+        if not data.is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
     )
     counts = count_pieces(tokenizer, corpus)
     counts.update(count_pieces(tokenizer, data.load_hand_labels(run.annotations, "train")["text"]))

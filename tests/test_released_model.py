@@ -14,6 +14,7 @@ from complaintnlp.batch import score_file
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, default_model_path, read_model_folder
 from complaintnlp.records import Feedback
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+from complaintnlp.training.evaluate import weights_hash
 
 REPOSITORY = Path(__file__).parents[1]
 SAMPLES = REPOSITORY / "data" / "samples"
@@ -41,10 +42,12 @@ def test_card_speaks_of_this_model() -> None:
     folder = read_model_folder()
     card = (folder.path / CARD_FILE).read_text(encoding="utf-8")
     assert f"# {folder.name} {folder.version}" in card
-    assert folder.settings["training"]["hand_labels"] in card
+    for stage in folder.settings["training"]["data"].values():
+        assert stage["fingerprint"] in card
     results = json.loads(
         (REPOSITORY / "training" / "results" / f"{folder.name}-{folder.version}-test.json").read_text()
     )
+    assert results["model"]["sha256"] == weights_hash(folder.path)
     for group, figures in results["groups"].items():
         assert group in card
         assert f"{figures['type_micro_f1']:.3f}" in card

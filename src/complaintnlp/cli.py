@@ -43,8 +43,11 @@ Model = Annotated[
 Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
 Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
 
+Project = Annotated[Path, typer.Option(help="Folder of the project's own labels/ and written/ texts.")]
+
 _ANNOTATIONS = Path("../shared/annotations")
 _CORPORA = Path("../shared/corpora")
+_PROJECT = Path("data")
 
 
 def main() -> None:
@@ -171,6 +174,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     annotations: Annotations = _ANNOTATIONS,
     corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
 ) -> None:
     """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume.
 
@@ -180,7 +184,7 @@ def train(
     """
     with _training("complaintnlp train"):
         from complaintnlp.training.train import train as run_training  # noqa: PLC0415
-    run = _run(recipe, out, annotations, corpora)
+    run = _run(recipe, out, annotations, corpora, project)
     with _progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
@@ -210,7 +214,7 @@ def export(
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0917 - options
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
     split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
     baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
@@ -218,6 +222,8 @@ def evaluate(
         Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
     ] = None,
     annotations: Annotations = _ANNOTATIONS,
+    corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
 ) -> None:
     """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines.
 
@@ -227,8 +233,13 @@ def evaluate(
         raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
     with _training("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
+        from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
     report = evaluation.evaluate_model(
-        model, annotations, split, baselines=baselines, note=lambda text: _err.print(text, style="dim")
+        model,
+        annotations,
+        split,
+        train=(lambda: load_training_labels(annotations, project, corpora)) if baselines else None,
+        note=lambda text: _err.print(text, style="dim"),
     )
     typer.echo(evaluation.markdown_tables(report))
     typer.echo(evaluation.confusion_markdown(report))
@@ -258,6 +269,7 @@ def soft_label(
     per_source: Annotated[int, typer.Option(help="Texts of each language and source.", min=1)] = 1500,
     annotations: Annotations = _ANNOTATIONS,
     corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
 ) -> None:
     """Score a sample of the corpora with a teacher, for a student's recipe to learn from.
 
@@ -272,10 +284,48 @@ def soft_label(
             out,
             annotations,
             corpora,
+            project=project,
             per_source=per_source,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _out.print(f"{out}: {count:,} texts")
+
+
+@app.command("label-queue")
+def label_queue(  # noqa: PLR0917 - options
+    out: Annotated[Path, typer.Option("-o", "--output", help="JSON Lines to write. It holds corpus texts.")],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Model folder; several times for seeds that may disagree. Default: the released model."),
+    ] = None,
+    per_language: Annotated[int, typer.Option(help="Texts of each language.", min=1)] = 400,
+    pool_per_source: Annotated[int, typer.Option(help="Candidates of each language and source.", min=1)] = 250,
+    random_share: Annotated[float, typer.Option(help="Part drawn at random.", min=0, max=1)] = 0.2,
+    annotations: Annotations = _ANNOTATIONS,
+    corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
+) -> None:
+    """Pick the corpus texts whose labels would teach most: doubt, disagreement, rare types.
+
+    Only texts of the training split that no label is known for. Label them by the annotation guide, and keep the
+    labels by id in data/labels/: the texts are other people's.
+
+    Needs the extra **train**.
+    """
+    with _training("complaintnlp label-queue"):
+        from complaintnlp.training import label_queue as queue  # noqa: PLC0415
+    with _progress_bar() as bar:
+        task = bar.add_task("scoring", total=None)
+        rows = queue.label_queue(
+            model or [None],
+            annotations,
+            corpora,
+            queue.QueueOptions(per_language, pool_per_source, random_share),
+            project=project,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    queue.write_queue(rows, out)
+    _out.print(f"{out}: {len(rows):,} texts")
 
 
 @data_app.command("report")
@@ -290,6 +340,40 @@ def data_report(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _COR
         _out.print(table)
 
 
+@data_app.command("add-labels")
+def add_labels(
+    files: Annotated[list[Path], typer.Argument(help="JSON Lines of an annotator.")],
+    corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
+) -> None:
+    """Check labels that annotators wrote and add them to the project: by id for corpus texts, with text for own ones.
+
+    Needs the extra **train**.
+    """
+    with _training("complaintnlp data add-labels"):
+        from complaintnlp.training import project_labels  # noqa: PLC0415
+    for place, count in project_labels.add_labels(files, project, corpora).items():
+        _out.print(f"{place}: {count:,}")
+
+
+@data_app.command("armenian-words")
+def armenian_words(
+    out: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    annotations: Annotations = _ANNOTATIONS,
+    corpora: Corpora = _CORPORA,
+    project: Project = _PROJECT,
+) -> None:
+    """Count Armenian words; the package spells Armenian in Latin letters by this list.
+
+    Needs the extra **train**.
+    """
+    with _training("complaintnlp data armenian-words"):
+        from complaintnlp.training.word_counts import armenian_word_counts  # noqa: PLC0415
+    counts = armenian_word_counts(annotations, corpora, project)
+    out.write_text("".join(f"{word}\t{count}\n" for word, count in counts), encoding="utf-8")
+    _out.print(f"{out}: {len(counts):,} words")
+
+
 @data_app.command("rates")
 def data_rates(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORPORA) -> None:
     """Measure the label mapping's rates again on the hand-labelled training texts.
@@ -302,12 +386,12 @@ def data_rates(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORP
         typer.echo(line)
 
 
-def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path) -> Run:
+def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:
     from complaintnlp.training.recipe import load_recipe  # noqa: PLC0415
     from complaintnlp.training.train import Run  # noqa: PLC0415
 
     loaded = load_recipe(recipe)
-    return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora)
+    return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora, project)
 
 
 @contextmanager

@@ -10,14 +10,17 @@ from complaintnlp.text.transliterate import armenian_letters, text_for_model
     ("latin", "armenian"),
     [
         ("shat vat spasarkum er", "շատ վատ սպասարկում էր"),
-        ("apranqy kotrvac ekav", "ապրանքը կոտրվաց էկավ"),
+        ("apranqy kotrvac ekav", "ապրանքը կոտրված եկավ"),
         ("voch mi kerp chen pataskhanum", "ոչ մի կերպ չեն պատասխանում"),
         ("hasel e, bayc push e", "հասել է, բայց պուշ է"),
         ("orer shat, ev yes", "օրեր շատ, և ես"),
         ("mayr, hayr", "մայր, հայր"),
-        ("AMOT DZEZ", "ԱՄՈՏ ՁԵԶ"),
-        ("Barev", "Բարեվ"),
+        ("AMOT DZEZ", "ԱՄՈԹ ՁԵԶ"),
+        ("Barev", "Բարև"),
         ("sarqec@ chi ashxatum", "սարքեցը չի աշխատում"),
+        ("ashxatoxnery anqaxaqavari en", "աշխատողները անքաղաքավարի են"),
+        ("4i ashxatum, 6at vat", "չի աշխատում, շատ վատ"),
+        ("4g chka", "4g չկա"),
     ],
 )
 def test_latin_spellings_become_armenian(latin: str, armenian: str) -> None:

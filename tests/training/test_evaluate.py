@@ -30,7 +30,13 @@ def report(
     policy = calibrate(folder, load_hand_labels(annotations, "dev"))
     assert read_model_folder(folder).thresholds == policy.to_dict()
     monkeypatch.setattr(evaluate, "load_encoder", lambda source: (encoder, tokenizer))
-    return evaluate_model(folder, annotations, "test", note=lambda text: None)
+    return evaluate_model(
+        folder,
+        annotations,
+        "test",
+        train=lambda: load_hand_labels(annotations, "train"),
+        note=lambda text: None,
+    )
 
 
 def test_the_report_is_complete(report: dict[str, Any], tmp_path: Path) -> None:

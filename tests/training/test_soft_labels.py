@@ -11,7 +11,7 @@ import pytest
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, sigmoid
-from complaintnlp.training.dataset import load_hand_labels, read_annotations, read_corpora
+from complaintnlp.training.dataset import HeldOut, load_hand_labels, read_annotations, read_corpora
 from complaintnlp.training.soft_labels import load_soft_labels, read_soft_labels, save_soft_labels, soft_targets
 
 Make = Callable[..., dict[str, Any]]
@@ -49,13 +49,14 @@ def test_held_out_texts_and_odd_commands_are_dropped_even_if_the_teacher_scored_
     labelled = list(read_annotations(annotations))
     ids = list({*rows, *(row["id"] for row in labelled)})
     save_soft_labels(tmp_path / "soft.safetensors", ids, np.zeros((len(ids), LOGIT_COUNT), dtype=np.float32))
-    dataset = load_soft_labels(tmp_path / "soft.safetensors", corpora, annotations, share=0.25)
+    train = load_hand_labels(annotations, "train")
+    dataset = load_soft_labels(tmp_path / "soft.safetensors", corpora, HeldOut.of(annotations), train, share=0.25)
     chosen = set(dataset["id"])
     assert not chosen & {row["id"] for row in labelled if row["split"] != "train"}
     odd = {i for i, row in rows.items() if row["labels"].get("massive_id", 0) % 2}
     assert odd
     assert not chosen & odd
-    hand = set(load_hand_labels(annotations, "train")["id"])
+    hand = set(train["id"])
     weights = dict(zip(dataset["id"], dataset["weight"], strict=True))
     assert hand <= chosen
     assert {weights[i] for i in hand} == {0.25}

@@ -29,8 +29,11 @@ _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
 _DECOMPOSED = re.compile("[^\\W\\d_][\u0300-\u036f]+")
 _ARMENIAN_LIGATURE = re.compile("\u0565\u0582|[\ufb13-\ufb17]")
 _ARMENIAN_MARKS: Final = "\u055b\u055c\u055e"
+_UPPER: Final = "\u0531-\u0556"
+_LOWER: Final = "\u0561-\u0587"
 _ARMENIAN_MARKED_WORD = re.compile(
-    f"(?<![\u0531-\u0556\u0561-\u0587])[\u0531-\u0556\u0561-\u0587]++[{_ARMENIAN_MARKS}][\u0561-\u0587{_ARMENIAN_MARKS}]*[\u0561-\u0587]"
+    f"(?<![{_UPPER}{_LOWER}])(?:[{_UPPER}{_LOWER}]++[{_ARMENIAN_MARKS}][{_LOWER}{_ARMENIAN_MARKS}]*[{_LOWER}]"
+    f"|[{_UPPER}]++[{_ARMENIAN_MARKS}][{_UPPER}{_ARMENIAN_MARKS}]*[{_UPPER}](?![{_LOWER}]))"
 )
 # Chinese follows a link without a space, and its full-width comma is a plain one by now: a Han letter ends a link.
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'。】\u3400-\u4dbf\u4e00-\u9fff]+", re.IGNORECASE)
@@ -149,7 +152,8 @@ def normalize(text: str) -> NormalizedText:
         draft.replace(_FULL_WIDTH, lambda match: chr(ord(match[0]) - 0xFEE0))
         draft.replace(_DECOMPOSED, _compose)
         draft.replace(_ARMENIAN_LIGATURE, _join_ligature)
-        if any(mark in draft.text for mark in _ARMENIAN_MARKS) and _ARMENIAN_MARKED_WORD.search(draft.text):
+        # More than once where words follow each other without a space: a moved mark parts them.
+        while any(mark in draft.text for mark in _ARMENIAN_MARKS) and _ARMENIAN_MARKED_WORD.search(draft.text):
             draft.move_armenian_marks()
             draft.replace(_ARMENIAN_LIGATURE, _join_ligature)  # a mark parted the two letters
     if "://" in draft.text or "ww." in draft.text.lower():

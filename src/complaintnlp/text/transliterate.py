@@ -2,8 +2,8 @@
 
 Customers type Armenian on Latin keyboards, each with a spelling of their own. An encoder that learned
 Armenian from Armenian letters reads such a text as noise, so it is given the letters that it knows. Latin
-letters stand for several Armenian ones (t for տ and թ, p for պ and փ); the commoner one is taken, apart from
-frequent short words, whose spelling is known. Training and serving call the same function.
+letters stand for several Armenian ones (t for տ and թ, p for պ and փ): frequent short words are known, of longer ones
+the likeliest spelling is taken. Training and serving call the same function.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from complaintnlp.text.armenian_words import likeliest_word
 from complaintnlp.text.normalize import Draft, NormalizedText
 
 _WORDS: Final = {
@@ -23,18 +24,21 @@ _WORDS: Final = {
     "tox": "թող", "togh": "թող", "u": "ու", "vor": "որ", "yes": "ես", "yete": "եթե", "yev": "և",
 }  # fmt: skip
 _LETTERS: Final = {
-    "tch": "ճ", "sh": "շ", "ch": "չ", "zh": "ժ", "kh": "խ", "gh": "ղ", "ts": "ց", "tz": "ծ", "dz": "ձ",
-    "dj": "ջ", "th": "թ", "ph": "փ", "rr": "ռ", "ou": "ու", "oo": "ու", "ye": "ե", "a": "ա", "b": "բ",
-    "c": "ց", "d": "դ", "e": "ե", "f": "ֆ", "g": "գ", "h": "հ", "i": "ի", "j": "ջ", "k": "կ", "l": "լ",
-    "m": "մ", "n": "ն", "o": "ո", "p": "պ", "q": "ք", "r": "ր", "s": "ս", "t": "տ", "u": "ու", "v": "վ",
-    "w": "վ", "x": "խ", "y": "ը", "z": "զ", "@": "ը", "ə": "ը", "ë": "ը",
+    "tch": "ճ", "tc": "ծ", "sh": "շ", "ch": "չճ", "zh": "ժ", "kh": "խ", "gh": "ղ", "ts": "ցծ", "tz": "ծ",
+    "dz": "ձ", "dj": "ջ", "th": "թ", "ph": "փ", "rr": "ռ", "ye": "ե", "a": "ա", "b": "բ", "c": "ցծ", "d": "դ",
+    "e": "եէ", "f": "ֆ", "g": "գ", "h": "հ", "i": "ի", "j": "ջժ", "k": "կք", "l": "լ", "m": "մ", "n": "ն",
+    "o": "ոօ", "p": "պփ", "q": "ք", "r": "րռ", "s": "ս", "t": "տթ", "v": "վ", "w": "վ", "x": "խղ", "y": "ը",
+    "z": "զ", "@": "ը", "ə": "ը", "ë": "ը", "4": "չ", "6": "շ",
 }  # fmt: skip
-_AT_START: Final = {"vo": "ո", "e": "է", "o": "օ"}
+"""Armenian letters that a Latin spelling may stand for, the commonest first."""
+_U: Final = frozenset(("u", "ou", "oo"))
+_AT_START: Final = {"vo": "ո", "e": "էե", "o": "օո"}
 _VOWELS: Final = frozenset("aeiouëə@")
 
-_LATIN_WORD: Final = re.compile(r"[A-Za-zëəË][A-Za-zëəË@]*")
+_LATIN_WORD: Final = re.compile(r"(?<![0-9])(?![0-9]+[gk]\b)(?=[@46]*[A-Za-zëəË])[A-Za-zëəË@46]+", re.ASCII)
+"""Digits stand for letters too ("4i", "6at"), but not in "4g"."""
 _MASK: Final = re.compile(r"<(?:url|email|number)>")
-_PIECE: Final = re.compile("|".join(sorted(_LETTERS, key=len, reverse=True)))
+_PIECE: Final = re.compile("|".join(sorted((*_LETTERS, *_U), key=len, reverse=True)))
 _ARMENIAN_LETTER: Final = re.compile("[\u0531-\u0556\u0561-\u0587]")
 _LATIN_LETTER: Final = re.compile("[A-Za-z]")
 
@@ -66,34 +70,36 @@ _MASK_OR_WORD: Final = re.compile(f"{_MASK.pattern}|{_LATIN_WORD.pattern}")
 
 def _word(latin: str) -> str:
     lower = latin.lower()
-    armenian = _WORDS.get(lower) or _spell(lower)
+    armenian = _WORDS.get(lower) or likeliest_word(_options(lower))
     if len(latin) > 1 and latin.isupper():
         return armenian.upper()
     return armenian[:1].upper() + armenian[1:] if latin[0].isupper() else armenian
 
 
-def _spell(word: str) -> str:
-    """Letter by letter; ``y`` is a consonant beside a vowel and the schwa elsewhere."""
-    letters = []
+def _options(word: str) -> list[str]:
+    """Letters that may stand at each place; ``y`` is a consonant beside a vowel and the schwa elsewhere."""
+    options: list[str] = []
     position = 0
     for start, armenian in _AT_START.items():
         if word.startswith(start):
-            letters.append(armenian)
+            options.append(armenian)
             position = len(start)
             break
     while position < len(word):
         match = _PIECE.match(word, position)
         if match is None:
-            letters.append(word[position])
+            options.append(word[position])
             position += 1
             continue
         piece = match[0]
-        if piece == "y" and _beside_vowel(word, position):
-            letters.append("յ")
+        if piece in _U:
+            options += "ու"
+        elif piece == "y" and _beside_vowel(word, position):
+            options.append("յ")
         else:
-            letters.append(_LETTERS[piece])
+            options.append(_LETTERS[piece])
         position = match.end()
-    return "".join(letters)
+    return options
 
 
 def _beside_vowel(word: str, position: int) -> bool:

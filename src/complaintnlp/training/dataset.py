@@ -80,27 +80,41 @@ def read_annotations(folder: Path, split: str | None = None) -> Iterator[dict[st
     Raises:
         ConfigurationError: a file or a column is missing, or a label is none of the taxonomy's.
     """
+    for language in LANGUAGES:
+        path = folder / f"{language}.csv"
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is missing; --annotations must name the folder of hand labels")
+        for row in read_labels(path, COLUMNS):
+            if split is None or row["split"] == split:
+                yield {"language": language, **row}
+
+
+def read_labels(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Rows of one file of hand labels, checked.
+
+    Raises:
+        ConfigurationError: a column is missing, or a label is none of the taxonomy's.
+    """
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        for language in LANGUAGES:
-            path = folder / f"{language}.csv"
-            if not path.is_file():
-                raise ConfigurationError(f"{path} is missing; --annotations must name the folder of hand labels")
-            with path.open(encoding="utf-8", newline="") as stream:
-                reader = csv.DictReader(stream)
-                missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-                if missing:
-                    raise ConfigurationError(f"{path} lacks the columns {', '.join(missing)}")
-                for row in reader:
-                    _check_labels(row, path)
-                    if split is None or row["split"] == split:
-                        yield {"language": language, **row}
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ConfigurationError(f"{path} lacks the columns {', '.join(missing)}")
+            for row in reader:
+                check_labels(row, f"{path}, id {row['id']}")
+                yield row
     finally:
         csv.field_size_limit(limit)
 
 
-def _check_labels(row: Mapping[str, str], path: Path) -> None:
-    """Refuse a label that is none: read as zeros, a typing error would teach the opposite."""
+def check_labels(row: Mapping[str, str], place: str) -> None:
+    """Refuse a label that is none: read as zeros, a typing error would teach the opposite.
+
+    Raises:
+        ConfigurationError: names the place, the column and what is allowed.
+    """
     allowed: dict[str, tuple[str, ...]] = {
         "split": SPLITS,
         "intensity": tuple(INTENSITY_LEVELS),
@@ -109,20 +123,18 @@ def _check_labels(row: Mapping[str, str], path: Path) -> None:
     }
     for column, values in allowed.items():
         if row[column] not in values:
-            raise _wrong_label(row, path, column, row[column], values)
+            raise _wrong_label(place, column, row[column], values)
     for column, ids in (("failure_types", FAILURE_TYPE_IDS), ("risk_reasons", RISK_REASON_IDS)):
         for part in filter(None, row[column].split(";")):
             if part not in ids:
-                raise _wrong_label(row, path, column, part, ids)
+                raise _wrong_label(place, column, part, ids)
     types = tuple(filter(None, row["failure_types"].split(";")))
     if row["primary"] not in (types or ("",)):
-        raise _wrong_label(row, path, "primary", row["primary"], types or ("an empty cell",))
+        raise _wrong_label(place, "primary", row["primary"], types or ("an empty cell",))
 
 
-def _wrong_label(
-    row: Mapping[str, str], path: Path, column: str, value: str, allowed: Sequence[str]
-) -> ConfigurationError:
-    return ConfigurationError(f"{path}, id {row['id']}: {column} {value!r} is not one of {', '.join(allowed)}")
+def _wrong_label(place: str, column: str, value: str, allowed: Sequence[str]) -> ConfigurationError:
+    return ConfigurationError(f"{place}: {column} {value!r} is not one of {', '.join(allowed)}")
 
 
 def _one_hot(primary: str | None) -> list[float]:
@@ -168,19 +180,29 @@ def load_hand_labels(folder: Path, split: str, *, evaluation_only: bool = True) 
         evaluation_only: keep the texts that may only be measured on. They never stand in the training split,
             and whoever chooses an epoch or a threshold leaves them out.
     """
-    rows = [
-        {
-            "id": row["id"],
-            "language": row["language"],
-            "source": row["source"],
-            "origin": row["origin"],
-            "text": model_text(row["text"], row["language"]),
-            **hand_targets(row),
-        }
+    return hand_dataset(
+        row
         for row in read_annotations(folder, split)
         if row["origin"] != EVALUATION_ONLY or (evaluation_only and split != "train")
-    ]
-    return Dataset.from_list(rows, features=FEATURES)
+    )
+
+
+def hand_dataset(rows: Iterable[Mapping[str, str]]) -> Dataset:
+    """Hand-labelled rows in the columns of `FEATURES`, their texts as the model reads them."""
+    return Dataset.from_list(
+        [
+            {
+                "id": row["id"],
+                "language": row["language"],
+                "source": row["source"],
+                "origin": row["origin"],
+                "text": model_text(row["text"], row["language"]),
+                **hand_targets(row),
+            }
+            for row in rows
+        ],
+        features=FEATURES,
+    )
 
 
 class HeldOut:

@@ -56,7 +56,12 @@ _RESAMPLES: Final = 1000
 
 
 def evaluate_model(
-    model: Path | None, annotations: Path, split: str, *, baselines: bool = True, note: Callable[[str], None] = print
+    model: Path | None,
+    annotations: Path,
+    split: str,
+    *,
+    train: Callable[[], Dataset] | None = None,
+    note: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Measure a model folder through the runtime that serves it.
 
@@ -64,7 +69,7 @@ def evaluate_model(
         model: folder; the released model if None.
         annotations: the hand labels.
         split: ``dev`` or ``test``. Tune on dev; test is for releases.
-        baselines: also train and measure the two baselines.
+        train: gives the training texts; where it is given, the two baselines are trained on them and measured too.
         note: told what is going on.
 
     Returns:
@@ -91,11 +96,11 @@ def evaluate_model(
         "review": by_group(groups, lambda rows: _review(select(scores, rows), select(gold, rows), policy)),
         "baselines": {},
     }
-    if baselines:
+    if train is not None:
         note("training the baselines (a few minutes)")
         development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
         encoder, tokenizer = load_encoder(PACKAGED_ENCODER)
-        scored = run_baselines(data.load_hand_labels(annotations, "train"), development, texts, encoder, tokenizer)
+        scored = run_baselines(train(), development, texts, encoder, tokenizer)
         for name, (dev_scores, test_scores) in scored.items():
             baseline_policy = fit_thresholds(dev_scores, gold_of(development))
             report["baselines"][name] = figures(test_scores, gold, groups, baseline_policy)

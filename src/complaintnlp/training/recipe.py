@@ -89,6 +89,8 @@ class Recipe(_Section):
             instructions for it and uses float32 elsewhere, where bfloat16 is emulated and far slower.
         dropout: on the token vectors that the heads see.
         pooling: ``attention`` gives every output its own weights over the tokens, ``mean`` weighs them alike.
+        start: folder of a finished run whose encoder, vocabulary and heads this one goes on from; of ``encoder``
+            only ``layers`` counts then.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -97,6 +99,7 @@ class Recipe(_Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     pooling: Literal["attention", "mean"] = "attention"
+    start: str | None = None
     encoder: EncoderSection = EncoderSection()
     loss: LossSection = LossSection()
     stage: list[StageSection] = Field(min_length=1)

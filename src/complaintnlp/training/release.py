@@ -19,6 +19,7 @@ from complaintnlp.training.encoder import load_encoder
 from complaintnlp.training.export import write_model_folder
 from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.predict import predict_logits
+from complaintnlp.training.project_labels import load_training_labels
 from complaintnlp.training.recipe import Recipe
 from complaintnlp.training.soft_labels import save_soft_labels
 from complaintnlp.training.stage import uses_bfloat16
@@ -80,6 +81,7 @@ def soft_label_corpora(
     annotations: Path,
     corpora: Path,
     *,
+    project: Path | None = None,
     per_source: int,
     progress: Callable[[int, int], None],
 ) -> int:
@@ -90,7 +92,7 @@ def soft_label_corpora(
     """
     network, tokenizer, recipe = load_run(run)
     held_out = data.HeldOut.of(annotations)
-    hand = data.load_hand_labels(annotations, "train")
+    hand = load_training_labels(annotations, project, corpora)
     texts = dict(zip(hand["id"], hand["text"], strict=True))
     for row in data.sample_corpora(corpora, held_out, per_source=per_source):
         text = data.model_text(row["text"], row["lang"])

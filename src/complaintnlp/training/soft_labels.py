@@ -20,7 +20,6 @@ from complaintnlp.training.dataset import (
     FEATURES,
     HeldOut,
     is_out_of_domain_test,
-    load_hand_labels,
     model_text,
     read_corpora,
 )
@@ -58,11 +57,9 @@ def soft_targets(logits: NDArray[np.float32], weight: float) -> dict[str, Any]:
     return targets
 
 
-def load_soft_labels(path: Path, corpora: Path, annotations: Path, *, share: float) -> Dataset:
+def load_soft_labels(path: Path, corpora: Path, held_out: HeldOut, hand: Dataset, *, share: float) -> Dataset:
     """Soft-labelled texts; for hand-labelled ones the teacher's view is a further row of weight ``share``."""
     teacher = read_soft_labels(path)
-    held_out = HeldOut.of(annotations)
-    hand = load_hand_labels(annotations, "train")
     labelled = frozenset(hand["id"])
     rows = [
         _row(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import BertModel
 
@@ -26,6 +26,7 @@ from complaintnlp.training import dataset as data
 from complaintnlp.training.encoder import load_encoder, save_encoder
 from complaintnlp.training.label_mapping import load_mapping
 from complaintnlp.training.network import ComplaintNetwork, keep_layers
+from complaintnlp.training.project_labels import load_training_labels
 from complaintnlp.training.recipe import Recipe, StageSection
 from complaintnlp.training.soft_labels import load_soft_labels
 from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
@@ -43,6 +44,7 @@ class Run:
         folder: where everything is written.
         annotations: folder of hand labels.
         corpora: folder of corpora with native labels.
+        project: folder of the project's own labels and texts, or None.
         progress: told how far the training is.
     """
 
@@ -50,6 +52,7 @@ class Run:
     folder: Path
     annotations: Path
     corpora: Path
+    project: Path | None = None
     progress: Progress = field(default=lambda _text, _done, _total: None)
 
     @property
@@ -106,7 +109,10 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
         mixture = load_mixture(run, recipe.stage[state.stage])
         _note_data(run, recipe.stage[state.stage].name, mixture)
         if state.stage == 0 and saved is None:
-            network.set_output_prior(output_prior(mixture))
+            if recipe.start is None:
+                network.set_output_prior(output_prior(mixture))
+            else:
+                load_heads(network, Path(recipe.start))
         trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state)
         if saved is not None:
             trainer.restore(saved)
@@ -161,6 +167,10 @@ def history_markdown(history: list[dict[str, Any]]) -> str:
 def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
     """The recipe's encoder, trimmed and cut to its layers; kept in the run's folder for the next call."""
     folder, section = run.folder / "base", run.recipe.encoder
+    if run.recipe.start is not None:
+        section = section.model_copy(
+            update={"source": str(Path(run.recipe.start) / "encoder"), "trim_vocabulary": False}
+        )
     made_for = folder / "section.json"
     if made_for.is_file() and json.loads(made_for.read_text(encoding="utf-8")) != section.model_dump(mode="json"):
         raise ConfigurationError(f"{folder} was made for another [encoder]; remove {run.folder}, or name another --out")
@@ -178,6 +188,19 @@ def prepare_encoder(run: Run) -> tuple[BertModel, Tokenizer]:
     return load_encoder(str(folder))
 
 
+def load_heads(network: ComplaintNetwork, start: Path) -> None:
+    """Take over the heads of a finished run.
+
+    Raises:
+        ConfigurationError: the folder holds no finished run.
+    """
+    weights = start / "network.safetensors"
+    if not weights.is_file():
+        raise ConfigurationError(f"start = {str(start)!r} holds no finished run (network.safetensors); train it first")
+    heads = {name: value for name, value in load_file(weights).items() if name.startswith(("heads", "queries"))}
+    network.load_state_dict(heads, strict=False)
+
+
 def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
     held_out = data.HeldOut.of(run.annotations)
     corpus = (
@@ -186,8 +209,13 @@ def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
         if not data.is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
     )
     counts = count_pieces(tokenizer, corpus)
-    counts.update(count_pieces(tokenizer, data.load_hand_labels(run.annotations, "train")["text"]))
+    counts.update(count_pieces(tokenizer, training_labels(run)["text"]))
     return counts
+
+
+def training_labels(run: Run) -> Dataset:
+    """The hand-labelled texts that a run may train on."""
+    return load_training_labels(run.annotations, run.project, run.corpora)
 
 
 def load_mixture(run: Run, stage: StageSection) -> Dataset:
@@ -197,7 +225,7 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
         ConfigurationError: the stage names no data.
     """
     held_out = data.HeldOut.of(run.annotations)
-    hand = data.load_hand_labels(run.annotations, "train")
+    hand = training_labels(run)
     parts = [hand] if stage.hand else []
     if stage.weak:
         known = frozenset(hand["id"])
@@ -207,7 +235,7 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
             )
         )
     if stage.soft:
-        parts.append(load_soft_labels(Path(stage.soft), run.corpora, run.annotations, share=stage.soft_share))
+        parts.append(load_soft_labels(Path(stage.soft), run.corpora, held_out, hand, share=stage.soft_share))
     if not parts:
         raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
     return concatenate_datasets(parts)

@@ -65,7 +65,7 @@ def test_a_truncated_onnx_file_is_refused(make_model: Maker) -> None:
 def test_another_output_is_refused(make_model: Maker, output: str, width: int | None) -> None:
     model = make_model()
     onnx.save(copy_row(output, width), model / MODEL_FILE)
-    with pytest.raises(ModelFolderError, match=f"must have one output 'logits' of width 38, it has .*{output}"):
+    with pytest.raises(ModelFolderError, match=f"must have an output 'logits' of width 38, it has .*{output}"):
         Runtime(read_model_folder(model))
 
 

@@ -16,7 +16,7 @@ from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import MODEL_FILE, read_model_folder
-from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.runtime import OUTPUTS, Runtime
 from complaintnlp.model.scores import LOGIT_COUNT
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training import export
@@ -25,7 +25,7 @@ from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.predict import predict_logits
 
 TEXTS = ["the soup tasted of nothing.", "Երեկ երեկոյան առաքիչը երկու ժամ ուշացավ։", "账单扣了两次。", "kurye " * 20]
-TABLE = "encoder.embeddings.word_embeddings.weight"
+TABLE = "network.encoder.embeddings.word_embeddings.weight"
 
 
 @pytest.fixture
@@ -48,10 +48,14 @@ def test_float_onnx_gives_the_logits_of_torch_at_any_length(network: ComplaintNe
         ids = np.random.default_rng(texts).integers(4, 200, (texts, tokens))
         mask = np.ones_like(ids)
         mask[1:, tokens // 2 :] = 0
-        (logits,) = session.run(None, {"input_ids": ids, "attention_mask": mask})
+        logits, weights, votes = session.run(list(OUTPUTS), {"input_ids": ids, "attention_mask": mask})
         with torch.inference_mode():
             expected = network(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
         np.testing.assert_allclose(logits, expected, atol=2e-4)
+        np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-5)
+        assert (weights[1:, tokens // 2 :] == 0).all()
+        bias = network.heads.bias.detach().numpy()
+        np.testing.assert_allclose((weights * votes).sum(axis=1) + bias, logits, atol=1e-4)
 
 
 def test_int8_stays_near_the_network(network: ComplaintNetwork, tokenizer: Tokenizer, tmp_path: Path) -> None:

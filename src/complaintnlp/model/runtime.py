@@ -17,6 +17,9 @@ from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import ModelFolder
 from complaintnlp.model.scores import LOGIT_COUNT, Scores, combine_windows, scores_from_logits
 
+OUTPUTS: Final = ("logits", "token_weights", "token_votes")
+"""Outputs of the graph. A model may lack the last two: it then gives no evidence."""
+
 _ERRORS_ONLY: Final = 3
 
 
@@ -47,12 +50,13 @@ class Runtime:
             raise ModelFolderError(
                 f"{folder.model_file} cannot be loaded: {_first_line(error)}; export again"
             ) from error
-        outputs = self._session.get_outputs()
-        if [output.name for output in outputs] != ["logits"] or outputs[0].shape[-1:] != [LOGIT_COUNT]:
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        if outputs.get(OUTPUTS[0], [])[-1:] != [LOGIT_COUNT]:
             raise ModelFolderError(
-                f"{folder.model_file} must have one output 'logits' of width {LOGIT_COUNT}, "
-                f"it has {[(output.name, output.shape) for output in outputs]}; export the model again"
+                f"{folder.model_file} must have an output 'logits' of width {LOGIT_COUNT}, "
+                f"it has {list(outputs.items())}; export the model again"
             )
+        self.gives_evidence = set(OUTPUTS) <= set(outputs)
         try:
             self._tokenizer = Tokenizer.from_file(str(folder.tokenizer_file))
         except Exception as error:  # tokenizers raises bare Exception
@@ -78,7 +82,7 @@ class Runtime:
         for window in self.windows(text):
             ids = np.asarray([window], dtype=np.int64)
             feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-            rows.append(self._session.run(None, feed)[0][0])
+            rows.append(self._session.run(OUTPUTS[:1], feed)[0][0])
         return np.stack(rows)
 
     def scores(self, text: str) -> Scores:

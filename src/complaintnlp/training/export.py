@@ -21,17 +21,31 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from complaintnlp import taxonomy
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import CONFIG_FILE, MODEL_FILE, SCHEMA_VERSION, SETTINGS_FILE, TOKENIZER_FILE
+from complaintnlp.model.runtime import OUTPUTS
 from complaintnlp.model.scores import HEADS
 from complaintnlp.training.network import ComplaintNetwork
 
 MAX_FOLDER_BYTES: Final = 45_000_000
 _OPSET: Final = 17
-_WORD_TABLE: Final = "encoder.embeddings.word_embeddings.weight"
+_WORD_TABLE: Final = "network.encoder.embeddings.word_embeddings.weight"
+
+
+class _Exported(torch.nn.Module):
+    """The network with its token weights and votes as further outputs; serving computes only those it asks for."""
+
+    def __init__(self, network: ComplaintNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        weights, votes = self.network.attend(input_ids, attention_mask)
+        return (weights * votes).sum(dim=1) + self.network.heads.bias, weights, votes
 
 
 def export_fp32(network: ComplaintNetwork, path: Path) -> None:
@@ -44,12 +58,12 @@ def export_fp32(network: ComplaintNetwork, path: Path) -> None:
         # The dynamo exporter writes a graph that the optimiser cannot fuse; the older one says it is deprecated.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network,
+            _Exported(network),
             (ids, torch.ones_like(ids)),
             str(path),
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
+            output_names=list(OUTPUTS),
+            dynamic_axes={"logits": {0: "texts"}, **dict.fromkeys(("input_ids", "attention_mask", *OUTPUTS[1:]), axes)},
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -46,13 +46,20 @@ class ComplaintNetwork(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits ``(n, LOGIT_COUNT)`` of token ids ``(n, length)``; the mask is 1 on tokens, 0 on padding."""
+        weights, votes = self.attend(input_ids, attention_mask)
+        logits: Tensor = (weights * votes).sum(dim=1) + self.heads.bias
+        return logits
+
+    def attend(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """How much each output looks at each token, and what the token says: both ``(n, length, LOGIT_COUNT)``.
+
+        The weights of one output sum to 1 over the tokens.
+        """
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         hidden = self.dropout(hidden)
         match = self.queries(hidden).float()
         match = match.masked_fill(attention_mask.unsqueeze(-1) == 0, _MASKED)
-        votes = functional.linear(hidden, self.heads.weight).float()
-        logits: Tensor = (match.softmax(dim=1) * votes).sum(dim=1) + self.heads.bias
-        return logits
+        return match.softmax(dim=1), functional.linear(hidden, self.heads.weight).float()
 
     def set_output_prior(self, prior: Tensor) -> None:
         """Start the output bias at the label prior; from zero, rare labels take epochs to leave the ground."""

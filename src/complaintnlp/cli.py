@@ -356,6 +356,24 @@ def add_labels(
         _out.print(f"{place}: {count:,}")
 
 
+@data_app.command("agreement")
+def agreement(
+    second: Annotated[Path, typer.Argument(help="JSON Lines of a second, independent annotator, by id.")],
+    project: Project = _PROJECT,
+) -> None:
+    """Measure how far a second annotator agrees with the project's labels, per language.
+
+    Needs the extra **train**.
+    """
+    with _training("complaintnlp data agreement"):
+        from complaintnlp.training.agreement import agreement as compare  # noqa: PLC0415
+    rows = compare(second, project)
+    typer.echo(f"| {' | '.join(rows[0])} |\n{'| --- ' * len(rows[0])}|")
+    for row in rows:
+        cells = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
+        typer.echo(f"| {' | '.join(cells)} |")
+
+
 @data_app.command("armenian-words")
 def armenian_words(
     out: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],

@@ -100,6 +100,13 @@ def test_the_primary_type_is_the_most_probable_of_the_list() -> None:
     assert decide(scores, Policy()).primary.tolist() == [1]
 
 
+def test_safety_goes_before_all_else() -> None:
+    safety = FAILURE_TYPE_IDS.index("safety_security")
+    probabilities = [0.9] + [0.0] * (TYPES - 1)
+    probabilities[safety] = 0.6
+    assert decide(one(failure_types=probabilities, primary=[1.0] + [0.0] * (TYPES - 1)), Policy()).primary == [safety]
+
+
 def test_an_empty_list_has_no_primary() -> None:
     decisions = decide(one(primary=[1.0, *[0.0] * (TYPES - 1)]), Policy())
     assert types_of(decisions) == []

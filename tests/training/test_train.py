@@ -23,7 +23,7 @@ from complaintnlp.training.dataset import EVALUATION_ONLY, load_hand_labels, rea
 from complaintnlp.training.encoder import load_encoder, save_encoder
 from complaintnlp.training.predict import predict
 from complaintnlp.training.recipe import Recipe
-from complaintnlp.training.release import load_run
+from complaintnlp.training.release import lineage, load_run
 from complaintnlp.training.train import Run, load_mixture, output_prior, prepare_encoder, train
 
 HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
@@ -238,3 +238,37 @@ def test_the_prior_is_the_logit_of_each_mean_target(annotations: Path) -> None:
 def test_the_prior_of_what_nobody_knows_is_one_half(annotations: Path) -> None:
     dataset = load_hand_labels(annotations, "train").map(lambda row: {"at_risk": float("nan")})
     assert output_prior(dataset)[HEADS["at_risk"]].item() == pytest.approx(0.0)
+
+
+def test_a_run_goes_on_from_another_with_its_vocabulary_and_heads(make_run: Callable[..., Run]) -> None:
+    first = make_run("first", [{**HAND, "epochs": 1}])
+    train(first)
+    second = make_run("second", [{**HAND, "epochs": 1, "learning_rate": 1e-9, "head_learning_rate": 1e-9}])
+    second.recipe = second.recipe.model_copy(update={"start": str(first.folder)})
+    train(second)
+    (teacher, _, _), (student, tokenizer, _) = load_run(first.folder), load_run(second.folder)
+    assert tokenizer.get_vocab_size() == len(teacher.encoder.embeddings.word_embeddings.weight)
+    for name, value in teacher.state_dict().items():
+        torch.testing.assert_close(student.state_dict()[name], value, atol=1e-5, rtol=0)
+    assert [run["recipe"]["name"] for run in lineage(second.folder)] == ["first", "second"]
+    assert all(run["data"]["hand"]["rows"] for run in lineage(second.folder))
+
+
+def test_a_student_keeps_some_layers_of_its_start(make_run: Callable[..., Run]) -> None:
+    first = make_run("first", [{**HAND, "epochs": 1}])
+    train(first)
+    student = make_run("student", [HAND], layers=[1])
+    student.recipe = student.recipe.model_copy(update={"start": str(first.folder)})
+    encoder, _ = prepare_encoder(student)
+    teacher, _, _ = load_run(first.folder)
+    assert len(encoder.encoder.layer) == 1
+    torch.testing.assert_close(
+        encoder.encoder.layer[0].output.dense.weight, teacher.encoder.encoder.layer[1].output.dense.weight
+    )
+
+
+def test_a_start_that_is_no_finished_run_is_named(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = make_run("lost", [HAND])
+    run.recipe = run.recipe.model_copy(update={"start": str(tmp_path / "nowhere")})
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        train(run)

@@ -19,6 +19,8 @@ from complaintnlp.taxonomy import FAILURE_TYPE_IDS, MAX_INTENSITY, RISK_REASON_I
 MAX_FAILURE_TYPES: Final = 4
 """The annotation guide allows at most four types a text."""
 
+_SAFETY: Final = FAILURE_TYPE_IDS.index("safety_security")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -108,7 +110,7 @@ def decide(scores: Scores, policy: Policy) -> Decisions:
     """Apply the thresholds.
 
     The primary type is the one with the highest primary probability among the types in the list, so it is
-    always in the list, and an empty list has none.
+    always in the list, and an empty list has none. Harm to people, accounts or data goes before all else.
     """
     thresholds = np.asarray(policy.failure_types)
     over = scores.failure_types / np.maximum(thresholds, np.finfo(np.float64).tiny)
@@ -116,7 +118,7 @@ def decide(scores: Scores, policy: Policy) -> Decisions:
     allowed = np.zeros(over.shape, dtype=bool)
     np.put_along_axis(allowed, ranked, values=True, axis=1)
     types = (scores.failure_types >= thresholds) & allowed
-    primary = np.where(types, scores.primary, -1.0).argmax(axis=1)
+    primary = np.where(types[:, _SAFETY], _SAFETY, np.where(types, scores.primary, -1.0).argmax(axis=1))
     passed = scores.intensity_above >= np.asarray(policy.intensity)
     at_risk = scores.at_risk >= policy.at_risk
     reasons = (scores.risk_reasons >= np.asarray(policy.risk_reasons)) & at_risk[:, None]

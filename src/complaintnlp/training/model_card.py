@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
 from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
+
+_WRITTEN: Final = "written"
+"""Source of texts that were written for the project; they stand in ``data/written``."""
 
 _TEMPLATE = """---
 license: other
@@ -55,8 +58,9 @@ ECE is the expected calibration error over 10 bins. Two careful annotators (lang
 
 {stages}
 {note}
-Hand labels were given **by a language model** that read each text by the annotation guide; splits follow a hash of the
-text's id so that no near-duplicate crosses. Epoch, thresholds and temperatures were chosen on dev, without the real
+Hand labels were given **by a language model** that read each text by the annotation guide; those of this project stand
+in `data/labels` (by id) and `data/written` (texts written, and labelled, by a language model). Splits follow a hash of
+the text's id so that no near-duplicate crosses. Epoch, thresholds and temperatures were chosen on dev, without the real
 Armenian comments, which are for measuring only. Native labels (stars, sentiments, reasons, aspects; some made by a
 language model in the source repository) teach soft targets by `src/complaintnlp/training/label_mapping.toml`.
 
@@ -68,8 +72,8 @@ language model in the source repository) teach soft targets by `src/complaintnlp
 
 ## Known limits
 
-- Real Armenian comments are answered far worse than the other lines: nearly all Armenian feedback in training is
-  adapted from other languages.
+- Real Armenian comments are answered far worse than the other lines: all Armenian feedback in training is adapted from
+  other languages or was written for the project by a language model.
 - Armenian in Latin letters is rewritten in Armenian letters first; what the rewriting misses, the model misreads.
 - Turkish without diacritics and code-mixed text occur in training, but rarely.
 - Sarcasm, quoted speech and negated exits ("I will not leave") are hard; intensity and risk are often wrong there.
@@ -111,7 +115,9 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
             f"{results} measures other weights or thresholds than those in {model}; run complaintnlp evaluate first"
         )
     config = json.loads((model / CONFIG_FILE).read_text(encoding="utf-8"))
-    training = folder.settings["training"]
+    runs = folder.settings["training"]["runs"]
+    used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - {_WRITTEN}
+    note = folder.settings["training"].get("note")
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)
     card = _TEMPLATE.format(
         name=folder.name,
@@ -122,13 +128,17 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
         size=size / 1e6,
         split=report["split"],
         tables=markdown_tables(report),
-        stages="\n".join(_stage_line(name, stage) for name, stage in training["data"].items()),
-        note=f"\n{training['note']}\n" if training.get("note") else "",
-        encoder=training["recipe"]["encoder"]["source"],
+        stages="\n".join(
+            _stage_line(f"{run['recipe']['name']}: {name}", stage)
+            for run in runs
+            for name, stage in run["data"].items()
+        ),
+        note=f"\n{note}\n" if note else "",
+        encoder=runs[0]["recipe"]["encoder"]["source"],
         fingerprint=report["fingerprint"],
-        recipe=json.dumps(training["recipe"], indent=2, ensure_ascii=False),
+        recipe=json.dumps([run["recipe"] for run in runs], indent=2, ensure_ascii=False),
         max_tokens=folder.max_tokens,
-        sources=_sources_table(sources, {name for stage in training["data"].values() for name in stage["sources"]}),
+        sources=_sources_table(sources, used),
         confusion=confusion_markdown(report),
     )
     target = model / CARD_FILE

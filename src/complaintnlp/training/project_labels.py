@@ -53,13 +53,11 @@ def read_project_labels(folder: Path, corpora: Path) -> Iterator[dict[str, str]]
         ConfigurationError: a column is missing, or a label is none of the taxonomy's.
     """
     keyed: dict[str, dict[str, str]] = {}
-    for language in LANGUAGES:
-        written, labels = (folder / kind / f"{language}.csv" for kind in ("written", "labels"))
-        if written.is_file():
-            for row in read_labels(written, (*LABEL_COLUMNS, "text")):
-                yield {"language": language, **row}
-        if labels.is_file():
-            keyed |= {row["id"]: {"language": language, **row} for row in read_labels(labels, LABEL_COLUMNS)}
+    for row in read_known_labels(folder):
+        if "text" in row:
+            yield row
+        else:
+            keyed[row["id"]] = row
     if not keyed:
         return
     for text in read_corpora(corpora):
@@ -67,6 +65,20 @@ def read_project_labels(folder: Path, corpora: Path) -> Iterator[dict[str, str]]
             yield {**keyed.pop(text["id"]), "text": text["text"]}
     if keyed:
         logger.warning("%d labels of %s have no text in %s and teach nothing", len(keyed), folder / "labels", corpora)
+
+
+def read_known_labels(folder: Path) -> Iterator[dict[str, str]]:
+    """All labels of the project as they stand, with their language; only those of written texts have a text.
+
+    Raises:
+        ConfigurationError: a column is missing, or a label is none of the taxonomy's.
+    """
+    for language in LANGUAGES:
+        for kind, columns in (("written", (*LABEL_COLUMNS, "text")), ("labels", LABEL_COLUMNS)):
+            path = folder / kind / f"{language}.csv"
+            if path.is_file():
+                for row in read_labels(path, columns):
+                    yield {"language": language, **row}
 
 
 def load_training_labels(annotations: Path, project: Path | None, corpora: Path) -> Dataset:

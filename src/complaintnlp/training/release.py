@@ -36,12 +36,7 @@ def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
     weights = run / "network.safetensors"
     if not weights.is_file():
         raise ConfigurationError(f"{run} holds no finished run (network.safetensors); train it first")
-    try:
-        recipe = Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{run / 'recipe.json'} is missing or of another version; train the run again"
-        ) from error
+    recipe = _recipe_of(run)
     encoder, tokenizer = load_encoder(str(run / "base"))
     network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
     network.load_state_dict(load_file(weights))
@@ -56,11 +51,7 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
     """
     network, tokenizer, recipe = load_run(run)
     development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
-    training: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json"),
-        "data": json.loads((run / "data.json").read_text(encoding="utf-8")),
-        "calibrated_on": data.fingerprint(development),
-    }
+    training: dict[str, Any] = {"runs": lineage(run), "calibrated_on": data.fingerprint(development)}
     note = run / "note.md"
     if note.is_file():
         training["note"] = note.read_text(encoding="utf-8").strip()
@@ -73,6 +64,23 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
     shutil.rmtree(out, ignore_errors=True)
     fresh.rename(out)
     return out
+
+
+def lineage(run: Path) -> list[dict[str, Any]]:
+    """Recipe and data of a run and of those that it goes on from, the first one first."""
+    recipe = _recipe_of(run)
+    before = lineage(Path(recipe.start)) if recipe.start is not None else []
+    made_of = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    return [*before, {"recipe": recipe.model_dump(mode="json"), "data": made_of}]
+
+
+def _recipe_of(run: Path) -> Recipe:
+    try:
+        return Recipe.model_validate_json((run / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{run / 'recipe.json'} is missing or of another version; train the run again"
+        ) from error
 
 
 def soft_label_corpora(

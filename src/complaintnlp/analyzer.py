@@ -138,7 +138,7 @@ class Analyzer:
 
     def _scored(self, item: Feedback, text: str, language: LanguageResult, *, conflict: bool) -> Analysis:
         scores = self._runtime.scores(text)
-        decisions = decide(scores, self._policy)
+        decisions = decide(scores, self._policy, [str(language.code)])
         chosen = [i for i in range(len(FAILURE_TYPE_IDS)) if decisions.failure_types[0, i]]
         chosen.sort(key=lambda i: -float(scores.failure_types[0, i]))
         primary = FAILURE_TYPE_IDS[decisions.primary[0]] if chosen else None

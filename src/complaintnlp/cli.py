@@ -266,7 +266,7 @@ def card(
 def soft_label(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run: the teacher.")],
     out: Annotated[Path, typer.Option("-o", "--output", help="File to write (safetensors).")],
-    per_source: Annotated[int, typer.Option(help="Texts of each language and source.", min=1)] = 1500,
+    per_source: Annotated[int, typer.Option(help="Texts of each language and source.", min=1)] = 600,
     annotations: Annotations = _ANNOTATIONS,
     corpora: Corpora = _CORPORA,
     project: Project = _PROJECT,

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Decisions, Policy, confidence, decide
 from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
-from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES
 
 TYPES = len(FAILURE_TYPE_IDS)
 
@@ -45,7 +45,7 @@ THRESHOLDS = st.floats(0.0, 1.0)
 POLICIES = st.builds(
     Policy,
     failure_types=st.tuples(*[THRESHOLDS] * TYPES),
-    intensity=st.tuples(*[THRESHOLDS] * 4),
+    language_shift=st.dictionaries(st.sampled_from(LANGUAGES), st.floats(-1.0, 1.0)),
     at_risk=THRESHOLDS,
     risk_reasons=st.tuples(*[THRESHOLDS] * 4),
     review_below=THRESHOLDS,
@@ -121,20 +121,25 @@ def test_a_threshold_of_zero_lets_all_pass_without_a_warning() -> None:
 @pytest.mark.parametrize(
     ("above", "level"),
     [
-        ([0.4, 0.3, 0.2, 0.1], 0),
+        ([0.3, 0.1, 0.05, 0.0], 0),
         ([0.6, 0.3, 0.2, 0.1], 1),
         ([0.9, 0.6, 0.2, 0.1], 2),
-        ([0.9, 0.9, 0.5, 0.1], 3),
+        ([0.9, 0.9, 0.7, 0.1], 3),
+        ([0.5, 0.0, 0.0, 0.0], 1),
         ([0.9, 0.9, 0.9, 0.9], 4),
     ],
 )
-def test_the_intensity_is_the_number_of_steps_passed(above: list[float], level: int) -> None:
+def test_the_intensity_is_the_level_nearest_to_its_expected_value(above: list[float], level: int) -> None:
     assert decide(one(intensity_above=above), Policy()).intensity.tolist() == [level]
 
 
-def test_a_step_that_is_not_passed_ends_the_count() -> None:
-    policy = replace(Policy(), intensity=(0.5, 0.9, 0.1, 0.1))
-    assert decide(one(intensity_above=[0.8, 0.7, 0.6, 0.5]), policy).intensity.tolist() == [1]
+def test_a_language_has_a_shift_of_its_own() -> None:
+    scores = one(failure_types=[0.45, 0.3])
+    policy = replace(Policy(), language_shift={"hy": -0.1})
+    assert types_of(decide(scores, policy, ["hy"])) == [0]
+    assert types_of(decide(scores, policy, ["en"])) == []
+    assert types_of(decide(scores, policy)) == []
+    assert decide(one(failure_types=[0.0]), replace(policy, language_shift={"hy": -1.0}), ["hy"]).failure_types.any()
 
 
 def test_at_risk_has_the_reasons_that_pass_or_else_the_most_probable() -> None:
@@ -168,7 +173,7 @@ def test_a_doubtful_text_is_to_be_reviewed() -> None:
 
 POLICY = Policy(
     failure_types=tuple(i / 20 for i in range(TYPES)),
-    intensity=(0.1, 0.2, 0.3, 0.4),
+    language_shift={"hy": -0.05, "tr": 0.02},
     at_risk=0.35,
     risk_reasons=(0.6, 0.7, 0.8, 1.0),
     review_below=0.15,
@@ -182,7 +187,7 @@ def test_a_policy_survives_the_model_folder() -> None:
     assert Policy.from_dict(data, "here") == POLICY
 
 
-@pytest.mark.parametrize("key", ["failure_types", "intensity", "at_risk", "risk_reasons", "review_below"])
+@pytest.mark.parametrize("key", ["failure_types", "language_shift", "at_risk", "risk_reasons", "review_below"])
 def test_a_missing_threshold_is_named(key: str) -> None:
     data = POLICY.to_dict()
     del data[key]
@@ -206,9 +211,10 @@ def test_a_type_without_threshold_is_named() -> None:
         ("at_risk", "high"),
         ("at_risk", None),
         ("review_below", 2),
-        ("intensity", [0.5, 0.5, 0.5]),
-        ("intensity", [0.5, 0.5, 0.5, 7]),
-        ("intensity", 0.5),
+        ("language_shift", {"hy": 1.5}),
+        ("language_shift", {"hy": float("nan")}),
+        ("language_shift", {"de": 0.1}),
+        ("language_shift", 0.5),
         ("risk_reasons", [0.5] * 4),
         ("failure_types", dict.fromkeys(FAILURE_TYPE_IDS, 1.01)),
     ],

@@ -74,29 +74,28 @@ def test_thresholds_find_the_known_border() -> None:
         at_risk=values >= 0.3,
         risk_reasons=np.ones((len(values), 4), dtype=bool),
     )
-    policy = fit_thresholds(scores_with(types, values), gold)
+    policy = fit_thresholds(scores_with(types, values), gold, ["tr", "hy"] * (len(values) // 2))
     assert policy.failure_types == pytest.approx((0.7,) * 13, abs=0.02)
     assert policy.at_risk == pytest.approx(0.3, abs=0.02)
-    assert all(0.05 < threshold <= 0.45 for threshold in policy.intensity)
+    assert set(policy.language_shift.values()) == {0.0}
     sure = np.maximum(types, 1 - types).prod(axis=1) / 3
     assert (sure < policy.review_below).mean() == pytest.approx(REVIEW_SHARE, abs=0.02)
 
 
-def test_a_rare_label_is_drawn_to_the_common_threshold() -> None:
-    values, over = split_at(0.3)
-    types = np.repeat(values[:, None], 13, axis=1)
-    labels = np.repeat(over[:, None], 13, axis=1)
-    labels[:, 4] = values >= 0.995  # five texts, whose own best threshold is the highest of all
+def test_a_language_is_drawn_from_the_common_threshold_to_its_own() -> None:
+    values = np.tile(np.linspace(0.0, 1.0, 500), 2)
+    languages = ["en"] * 500 + ["hy"] * 500
+    over = values >= np.repeat([0.6, 0.3], 500)
     gold = Gold(
-        failure_types=labels,
+        failure_types=np.repeat(over[:, None], 13, axis=1),
         primary=np.zeros(len(values), dtype=np.int64),
         intensity=np.arange(len(values)) % 5,
         nps=np.zeros(len(values), dtype=np.int64),
         at_risk=over,
         risk_reasons=np.ones((len(values), 4), dtype=bool),
     )
-    policy = fit_thresholds(scores_with(types, values), gold)
+    policy = fit_thresholds(scores_with(np.repeat(values[:, None], 13, axis=1), values), gold, languages)
     common = policy.failure_types[0]
-    assert common == pytest.approx(0.3, abs=0.03)
-    own = 0.9
-    assert policy.failure_types[4] == pytest.approx(common + 5 / 35 * (own - common), abs=0.02)
+    assert policy.failure_types == (common,) * 13
+    assert policy.language_shift["en"] == pytest.approx((0.6 - common) * 500 / 600, abs=0.02)
+    assert policy.language_shift["hy"] == pytest.approx((0.3 - common) * 500 / 600, abs=0.02)

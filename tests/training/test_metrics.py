@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from complaintnlp.judgement.decide import Policy
+from complaintnlp.judgement.decide import Policy, decide
 from complaintnlp.model.scores import Scores
 from complaintnlp.training.metrics import (
     GROUPS,
@@ -46,7 +46,7 @@ def gold_and_scores() -> tuple[Gold, Scores]:
 
 def test_figures_of_four_texts() -> None:
     gold, scores = gold_and_scores()
-    figures = evaluate_group(scores, gold, Policy())
+    figures = evaluate_group(scores, gold, decide(scores, Policy()))
     assert figures["texts"] == 4
     assert figures["type_micro_f1"] == pytest.approx(2 * 2 / (3 + 4))  # two hits, three answers, four labels
     assert figures["type_macro_f1"] == pytest.approx((1 + 0 + 0) / 3)  # types that occur
@@ -68,7 +68,8 @@ def test_figures_of_four_texts() -> None:
 def test_one_class_alone_has_no_ranking() -> None:
     gold, scores = gold_and_scores()
     rows = np.array([0, 2])
-    figures = evaluate_group(select(scores, rows), select(gold, rows), Policy())
+    decisions = decide(scores, Policy())
+    figures = evaluate_group(select(scores, rows), select(gold, rows), select(decisions, rows))
     assert np.isnan(figures["at_risk_auroc"])
     assert np.isnan(figures["at_risk_auprc"])
     assert not np.isnan(selection_score({"en": figures}))
@@ -82,7 +83,7 @@ def test_calibration_error_weighs_the_gap_of_each_bin() -> None:
 
 def test_confusion_tables_count_gold_by_answer() -> None:
     gold, scores = gold_and_scores()
-    tables = confusion_tables(scores, gold, Policy())
+    tables = confusion_tables(gold, decide(scores, Policy()))
     assert tables["primary"]["labels"][-1] == "none"
     assert tables["primary"]["counts"][13][13] == 1
     assert tables["primary"]["counts"][1][0] == 1

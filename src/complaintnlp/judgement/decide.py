@@ -5,7 +5,7 @@ Works on batches, so that evaluation measures exactly what serving answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.scores import Scores
-from complaintnlp.taxonomy import FAILURE_TYPE_IDS, MAX_INTENSITY, RISK_REASON_IDS
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, RISK_REASON_IDS
 
 MAX_FAILURE_TYPES: Final = 4
 """The annotation guide allows at most four types a text."""
@@ -28,14 +28,14 @@ class Policy:
 
     Attributes:
         failure_types: threshold per failure type.
-        intensity: for k = 0..3 the threshold on P(level > k); the level is the number of them passed in a row.
+        language_shift: what is added to those thresholds in a language; 0 where a language is not named.
         at_risk: threshold of the at-risk probability.
         risk_reasons: threshold per reason R1-R4.
         review_below: a text whose `confidence` is lower carries ``needs_review``.
     """
 
     failure_types: tuple[float, ...] = (0.5,) * len(FAILURE_TYPE_IDS)
-    intensity: tuple[float, ...] = (0.5,) * MAX_INTENSITY
+    language_shift: Mapping[str, float] = field(default_factory=dict)
     at_risk: float = 0.5
     risk_reasons: tuple[float, ...] = (0.5,) * len(RISK_REASON_IDS)
     review_below: float = 0.0
@@ -50,23 +50,27 @@ class Policy:
         try:
             policy = cls(
                 failure_types=tuple(float(data["failure_types"][name]) for name in FAILURE_TYPE_IDS),
-                intensity=tuple(float(value) for value in data["intensity"]),
+                language_shift={str(code): float(shift) for code, shift in data["language_shift"].items()},
                 at_risk=float(data["at_risk"]),
                 risk_reasons=tuple(float(data["risk_reasons"][name]) for name in RISK_REASON_IDS),
                 review_below=float(data["review_below"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelFolderError(f"{where}: thresholds are incomplete or no numbers ({error!r})") from error
-        values = (*policy.failure_types, *policy.intensity, policy.at_risk, *policy.risk_reasons, policy.review_below)
-        if len(policy.intensity) != MAX_INTENSITY or not all(0.0 <= value <= 1.0 for value in values):
-            raise ModelFolderError(f"{where}: thresholds must be numbers from 0 to 1, {MAX_INTENSITY} for intensity")
+        values = (*policy.failure_types, policy.at_risk, *policy.risk_reasons, policy.review_below)
+        shifts = policy.language_shift
+        if not all(0.0 <= value <= 1.0 for value in values) or not all(-1.0 <= v <= 1.0 for v in shifts.values()):
+            raise ModelFolderError(f"{where}: thresholds must be numbers from 0 to 1, shifts from -1 to 1")
+        unknown = ", ".join(set(shifts) - set(LANGUAGES))
+        if unknown:
+            raise ModelFolderError(f"{where}: thresholds have a shift for {unknown}; allowed: {', '.join(LANGUAGES)}")
         return policy
 
     def to_dict(self) -> dict[str, Any]:
         """The ``thresholds`` entry of a model folder."""
         return {
             "failure_types": dict(zip(FAILURE_TYPE_IDS, self.failure_types, strict=True)),
-            "intensity": list(self.intensity),
+            "language_shift": dict(self.language_shift),
             "at_risk": self.at_risk,
             "risk_reasons": dict(zip(RISK_REASON_IDS, self.risk_reasons, strict=True)),
             "review_below": self.review_below,
@@ -106,20 +110,28 @@ def confidence(scores: Scores) -> NDArray[np.float64]:
     return np.asarray(types * scores.nps.max(axis=1))
 
 
-def decide(scores: Scores, policy: Policy) -> Decisions:
+def decide(scores: Scores, policy: Policy, languages: Sequence[str] = ()) -> Decisions:
     """Apply the thresholds.
+
+    The intensity is the level nearest to its expected value, which of all levels costs least where errors count by
+    their square.
 
     The primary type is the one with the highest primary probability among the types in the list, so it is
     always in the list, and an empty list has none. Harm to people, accounts or data goes before all else.
+
+    Args:
+        scores: of ``n`` texts.
+        policy: thresholds.
+        languages: ``n`` codes; without them no language's shift applies.
     """
-    thresholds = np.asarray(policy.failure_types)
+    shifts = [policy.language_shift.get(code, 0.0) for code in languages] or [0.0] * len(scores)
+    thresholds = np.clip(np.asarray(policy.failure_types) + np.asarray(shifts)[:, None], 0.0, 1.0)
     over = scores.failure_types / np.maximum(thresholds, np.finfo(np.float64).tiny)
     ranked = np.argsort(-over, axis=1)[:, :MAX_FAILURE_TYPES]
     allowed = np.zeros(over.shape, dtype=bool)
     np.put_along_axis(allowed, ranked, values=True, axis=1)
     types = (scores.failure_types >= thresholds) & allowed
     primary = np.where(types[:, _SAFETY], _SAFETY, np.where(types, scores.primary, -1.0).argmax(axis=1))
-    passed = scores.intensity_above >= np.asarray(policy.intensity)
     at_risk = scores.at_risk >= policy.at_risk
     reasons = (scores.risk_reasons >= np.asarray(policy.risk_reasons)) & at_risk[:, None]
     # A text at risk has at least one reason by definition: the most probable one where none passes.
@@ -128,7 +140,7 @@ def decide(scores: Scores, policy: Policy) -> Decisions:
     return Decisions(
         failure_types=types,
         primary=np.where(types.any(axis=1), primary, -1),
-        intensity=np.logical_and.accumulate(passed, axis=1).sum(axis=1),
+        intensity=np.floor(scores.expected_intensity + 0.5).astype(np.intp),
         nps=scores.nps.argmax(axis=1),
         at_risk=at_risk,
         risk_reasons=reasons,

@@ -22,7 +22,7 @@ from complaintnlp import taxonomy
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.scores import HEADS
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Version of the folder's layout and of ``complaintnlp.json``."""
 
 MODEL_FILE: Final = "model.int8.onnx"

@@ -12,7 +12,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.model.folder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE, read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, Scores
@@ -84,16 +84,17 @@ def evaluate_model(
     note(f"scoring {len(texts)} texts with {folder.name} {folder.version}")
     scores = combined_scores(window_logits(Runtime(folder), texts["text"]), dict(folder.temperatures))
     policy = Policy.from_dict(folder.thresholds, str(folder.path))
+    decisions = decide(scores, policy, texts["language"])
     misread = _misread(annotations, split)
     report: dict[str, Any] = {
         "model": {"name": folder.name, "version": folder.version, "sha256": weights_hash(folder.path)},
         "split": split,
         "fingerprint": data.fingerprint(texts),
-        "groups": figures(scores, gold, groups, policy),
-        "intervals": by_group(groups, lambda rows: _interval(select(scores, rows), select(gold, rows), policy)),
-        "confusion": confusion_tables(scores, gold, policy),
+        "groups": figures(scores, gold, groups, decisions),
+        "intervals": by_group(groups, lambda rows: _interval(select(gold, rows), select(decisions, rows))),
+        "confusion": confusion_tables(gold, decisions),
         "language": by_group(groups, lambda rows: {"misread": float(misread[rows].mean())}),
-        "review": by_group(groups, lambda rows: _review(select(scores, rows), select(gold, rows), policy)),
+        "review": by_group(groups, lambda rows: _review(select(gold, rows), select(decisions, rows))),
         "baselines": {},
     }
     if train is not None:
@@ -102,8 +103,9 @@ def evaluate_model(
         encoder, tokenizer = load_encoder(PACKAGED_ENCODER)
         scored = run_baselines(train(), development, texts, encoder, tokenizer)
         for name, (dev_scores, test_scores) in scored.items():
-            baseline_policy = fit_thresholds(dev_scores, gold_of(development))
-            report["baselines"][name] = figures(test_scores, gold, groups, baseline_policy)
+            baseline_policy = fit_thresholds(dev_scores, gold_of(development), development["language"])
+            answered = decide(test_scores, baseline_policy, texts["language"])
+            report["baselines"][name] = figures(test_scores, gold, groups, answered)
     return report
 
 
@@ -117,13 +119,15 @@ def groups_of(texts: Dataset) -> list[str]:
     return [group_of(language, origin) for language, origin in zip(texts["language"], texts["origin"], strict=True)]
 
 
-def figures(scores: Scores, gold: Gold, groups: list[str], policy: Policy) -> dict[str, dict[str, float]]:
+def figures(scores: Scores, gold: Gold, groups: list[str], decisions: Decisions) -> dict[str, dict[str, float]]:
     """Figures per group."""
-    return by_group(groups, lambda rows: evaluate_group(select(scores, rows), select(gold, rows), policy))
+    return by_group(
+        groups, lambda rows: evaluate_group(select(scores, rows), select(gold, rows), select(decisions, rows))
+    )
 
 
-def _interval(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
-    said = decide(scores, policy).failure_types
+def _interval(gold: Gold, decisions: Decisions) -> dict[str, float]:
+    said = decisions.failure_types
     counts = np.stack([(said & gold.failure_types).sum(1), said.sum(1), gold.failure_types.sum(1)], axis=1)
     draws: Rows = np.random.default_rng(0).integers(0, len(counts), (_RESAMPLES, len(counts)))
     totals: NDArray[np.float64] = counts[draws].sum(axis=1).astype(float)
@@ -146,9 +150,8 @@ def _misread(annotations: Path, split: str) -> NDArray[np.bool_]:
     return np.array([detect(normalize(row["text"]).text).code != row["language"] for row in rows])
 
 
-def _review(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
+def _review(gold: Gold, decisions: Decisions) -> dict[str, float]:
     """Share sent to review, and how often the list of types is exactly right with and without review."""
-    decisions = decide(scores, policy)
     exact = (decisions.failure_types == gold.failure_types).all(axis=1)
     flagged = decisions.needs_review
     return {

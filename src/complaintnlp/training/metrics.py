@@ -16,7 +16,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from complaintnlp.judgement.decide import Decisions, Policy, decide
+from complaintnlp.judgement.decide import Decisions
 from complaintnlp.model.scores import Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, MAX_INTENSITY, NPS_CLASS_IDS
 
@@ -76,9 +76,8 @@ def expected_calibration_error(probabilities: NDArray[np.float64], outcomes: NDA
     return float(sum(gaps))
 
 
-def evaluate_group(scores: Scores, gold: Gold, policy: Policy) -> dict[str, float]:
+def evaluate_group(scores: Scores, gold: Gold, decisions: Decisions) -> dict[str, float]:
     """All figures of one group. Those that its labels cannot show (one class only) are NaN."""
-    decisions = decide(scores, policy)
     named = gold.primary >= 0
     detractor = NPS_CLASS_IDS.index("detractor")
     both = len(np.unique(gold.at_risk)) == 2
@@ -124,9 +123,8 @@ def by_group(groups: Sequence[str], evaluate: Callable[[Rows], dict[str, float]]
     return {name: evaluate(np.flatnonzero(labels == name)) for name in GROUPS if (labels == name).any()}
 
 
-def confusion_tables(scores: Scores, gold: Gold, policy: Policy) -> dict[str, dict[str, Any]]:
+def confusion_tables(gold: Gold, decisions: Decisions) -> dict[str, dict[str, Any]]:
     """Confusion matrices (rows gold, columns answered) for primary type, intensity and NPS class."""
-    decisions: Decisions = decide(scores, policy)
     none = len(FAILURE_TYPE_IDS)
     tables = {
         "primary": (gold.primary % (none + 1), decisions.primary % (none + 1), (*FAILURE_TYPE_IDS, "none")),

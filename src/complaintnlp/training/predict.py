@@ -11,7 +11,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from complaintnlp.judgement.decide import Policy
+from complaintnlp.judgement.decide import Policy, decide
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, scores_from_logits
 from complaintnlp.training.batches import length_batches, pad, tokenize
 from complaintnlp.training.metrics import Gold, by_group, evaluate_group, group_of, select
@@ -57,4 +57,7 @@ def development_figures(scores: Scores, development: Dataset) -> dict[str, dict[
         for language, origin in zip(development["language"], development["origin"], strict=True)
     ]
     policy = Policy(failure_types=(_PLAIN_THRESHOLD,) * gold.failure_types.shape[1])
-    return by_group(groups, lambda rows: evaluate_group(select(scores, rows), select(gold, rows), policy))
+    decisions = decide(scores, policy)
+    return by_group(
+        groups, lambda rows: evaluate_group(select(scores, rows), select(gold, rows), select(decisions, rows))
+    )

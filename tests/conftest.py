@@ -78,6 +78,7 @@ def tiny_graph(width: int = LOGIT_COUNT, output: str = "logits") -> onnx.ModelPr
     table = random.normal(size=(len(_SPECIAL) + len(_CHARACTERS), WIDTH)).astype(np.float32)
     matrix = (3.0 * random.normal(size=(WIDTH, width))).astype(np.float32)
     constants = {"table": table, "matrix": matrix, "last_axis": np.array([-1], dtype=np.int64)}
+    constants["second_axis"] = np.array([1], dtype=np.int64)
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["vectors"]),
         helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
@@ -85,12 +86,21 @@ def tiny_graph(width: int = LOGIT_COUNT, output: str = "logits") -> onnx.ModelPr
         helper.make_node("Mul", ["vectors", "wide_mask"], ["masked"]),
         helper.make_node("ReduceMean", ["masked"], ["mean"], axes=[1], keepdims=0),
         helper.make_node("MatMul", ["mean", "matrix"], [output]),
+        helper.make_node("MatMul", ["vectors", "matrix"], ["token_votes"]),
+        helper.make_node("ReduceSum", ["wide_mask", "second_axis"], ["length"], keepdims=1),
+        helper.make_node("Div", ["wide_mask", "length"], ["weight"]),
+        helper.make_node("Shape", ["token_votes"], ["shape"]),
+        helper.make_node("Expand", ["weight", "shape"], ["token_weights"]),
     ]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask")
     ]
     outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", width])]
+    outputs += [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "tokens", width])
+        for name in ("token_weights", "token_votes")
+    ]
     weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from complaintnlp import Analyzer
 from complaintnlp.analyzer import _LOOK_AHEAD
-from complaintnlp.errors import InvalidInputError, ModelFolderError
+from complaintnlp.errors import ConfigurationError, InvalidInputError, ModelFolderError
 from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import SETTINGS_FILE
 from complaintnlp.records import MAX_TEXT_CHARS, Analysis, Feedback
@@ -112,7 +113,12 @@ def test_a_survey_score_overrides_the_text(analyzer: Analyzer, score: int, nps_c
     assert plain.nps is not None
     assert (surveyed.nps.nps_class, surveyed.nps.source) == (nps_class, "survey")
     assert surveyed.nps.probabilities == plain.nps.probabilities
-    assert (surveyed.failure_types, surveyed.at_risk) == (plain.failure_types, plain.at_risk)
+    assert surveyed.failure_types == plain.failure_types
+    assert surveyed.at_risk is not None
+    assert plain.at_risk is not None
+    assert surveyed.at_risk.probability == plain.at_risk.probability
+    named = [part.signal for part in surveyed.at_risk.contributions]
+    assert ("detractor" in named) == (nps_class == "detractor")
 
 
 @pytest.mark.parametrize(("text", "status"), [(RUSSIAN, "unsupported"), ("😡", "empty")])
@@ -322,3 +328,67 @@ def test_a_given_language_against_the_script_is_sent_to_review(tiny_model: Path)
     answer = Analyzer.load(tiny_model).analyze({"text": "房间有霉味，空调也不制冷。", "language": "tr"})
     assert answer.language.code == "zh"
     assert "language_conflict" in answer.review_reasons
+
+
+# --- from labels to work
+
+
+def test_the_answer_holds_risk_plan_and_reply(analyzer: Analyzer) -> None:
+    customer = {"tier": "vip", "complaints_30d": 2, "preferred_language": "en"}
+    written = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+    plain = analyzer.analyze({"text": TEXTS["tr"], "created_at": written, "channel": "email"})
+    known = analyzer.analyze({"text": TEXTS["tr"], "created_at": written, "channel": "email", "customer": customer})
+    assert plain.at_risk is not None
+    assert known.at_risk is not None
+    assert known.at_risk.score > plain.at_risk.score
+    assert known.at_risk.priority == pytest.approx(known.at_risk.score * known.at_risk.value_factor)
+    assert known.at_risk.value_factor > 1
+    for answer in (plain, known):
+        assert answer.recovery is not None
+        assert answer.recovery.first_reply_due is not None
+        assert answer.recovery.first_reply_due > written
+        assert answer.reply
+    assert known.reply is not None
+    assert known.reply.isascii()  # drafted in English, as this customer prefers
+
+
+def test_due_times_need_a_beginning(analyzer: Analyzer) -> None:
+    plan = analyzer.analyze(TEXTS["tr"]).recovery
+    assert plan is not None
+    assert plan.first_reply_due is None
+    now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    (timed,) = analyzer.analyze_many([TEXTS["tr"]], now=now)
+    assert timed.recovery is not None
+    assert timed.recovery.first_reply_due is not None
+    assert timed.recovery.first_reply_due >= now
+
+
+def test_evidence_is_given_on_request_and_points_into_the_text(analyzer: Analyzer) -> None:
+    text = "  Kargo &amp; paket GELMEDİ, üçüncü kez   aradım!!! Çok kötü."
+    assert analyzer.analyze(text).evidence is None
+    analysis = analyzer.analyze(text, evidence=True)
+    assert analysis.evidence is not None
+    allowed = {failure.code for failure in analysis.failure_types} | {"R1", "R2", "R3", "R4", "intensity", "severity"}
+    assert {found.label for found in analysis.evidence} <= allowed
+    for found in analysis.evidence:
+        assert 0 <= found.start < found.end <= len(text)
+        assert text[found.start : found.end].strip()
+
+
+def test_a_companys_playbook_and_points_change_the_answer(tiny_model: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "ours.toml"
+    rows.write_text('[unnamed.detractor]\nowner = "Operations"\n', encoding="utf-8")
+    ours = Analyzer.load(tiny_model, playbook=rows)
+    texts = [*TEXTS.values(), "it was bad", "late", "I am leaving you"]
+    changed = [
+        (before.recovery, after.recovery)
+        for before, after in zip(Analyzer.load(tiny_model).analyze_many(texts), ours.analyze_many(texts), strict=True)
+        if before.primary_failure is None and before.nps is not None and before.nps.nps_class == "detractor"
+    ]
+    for before, after in changed:
+        assert before is not None
+        assert after is not None
+        assert after.owner == "Operations" != before.owner
+    rows.write_text('[unnamed.detractor]\nowner = "Nobody"\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"ours\.toml"):
+        Analyzer.load(tiny_model, playbook=rows)

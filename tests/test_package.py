@@ -26,7 +26,7 @@ BELOW = {
     "records": {"taxonomy"},
     "text": {"records"},
     "model": {"taxonomy"},
-    "judgement": {"records", "model"},
+    "judgement": {"records", "text", "model"},
     "recovery": {"records", "taxonomy"},
     "analyzer": {"text", "judgement", "recovery"},
     "batch": {"analyzer"},

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -9,14 +9,18 @@ from complaintnlp.errors import ComplaintNLPError, InvalidInputError
 from complaintnlp.records import (
     MAX_TEXT_CHARS,
     Analysis,
+    Customer,
     FailureScore,
     Feedback,
     IntensityResult,
+    LanguageCode,
     LanguageResult,
     ModelInfo,
     NpsResult,
+    PreviousComplaint,
     RecoveryPlan,
     RecoveryStep,
+    RiskContribution,
     RiskResult,
 )
 
@@ -154,6 +158,124 @@ def test_the_ends_of_the_scales_are_accepted(rating: float | None, nps_score: in
     assert (record.rating, record.nps_score) == (rating, nps_score)
 
 
+# --- customer context
+
+CUSTOMER = {
+    "id": "c-1",
+    "tier": "vip",
+    "lifetime_value": 12000.5,
+    "tenure_months": 84,
+    "contract_end": "2026-12-31",
+    "previous_complaints": [{"date": "2026-09-01", "type": "delay_wait"}, {"date": "2026-03-02", "type": None}],
+    "complaints_30d": 1,
+    "complaints_90d": 1,
+    "open_cases": 0,
+    "reopened_cases": 2,
+    "last_nps": 3,
+    "last_csat": 2.0,
+    "falling_use": True,
+    "preferred_language": "hy",
+    "preferred_channel": "phone",
+}
+
+
+def test_customer_context_round_trips_and_all_of_it_is_optional() -> None:
+    data = {"text": WORDS, "created_at": "2026-09-14T09:30:00Z", "customer": CUSTOMER}
+    record = Feedback.parse(data)
+    assert record.customer is not None
+    assert record.customer.to_dict() == CUSTOMER
+    assert record.customer.previous_complaints == (
+        PreviousComplaint(date=date(2026, 9, 1), type="delay_wait"),
+        PreviousComplaint(date=date(2026, 3, 2)),
+    )
+    assert Feedback.parse(record.to_dict()) == record
+    assert Feedback.model_validate_json(record.to_json()) == record
+    assert Feedback.parse({"text": "x", "customer": {}}).customer == Customer()
+    assert Feedback(text="x").customer is None
+    counted = Feedback(text="x", customer=Customer(complaints_30d=1))
+    assert Feedback.parse(counted.to_dict()) == counted
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("tier", "gold", ("customer.tier", "'standard'", "'vip'")),
+        ("lifetime_value", -1, ("customer.lifetime_value", "0")),
+        ("lifetime_value", float("inf"), ("customer.lifetime_value", "finite")),
+        ("tenure_months", -1, ("customer.tenure_months", "0")),
+        ("contract_end", "soon", ("customer.contract_end", "date")),
+        ("previous_complaints", [{"type": "delay_wait"}], ("customer.previous_complaints.0.date", "required")),
+        (
+            "previous_complaints",
+            [{"date": "2026-01-01", "type": "late"}],
+            ("customer.previous_complaints.0.type: no failure type; allowed: delay_wait, ", "info_promise"),
+        ),
+        (
+            "previous_complaints",
+            [{"date": "2026-01-01", "kind": 1}],
+            ("customer.previous_complaints.0.kind: unknown field; allowed: date, type",),
+        ),
+        ("complaints_30d", -1, ("customer.complaints_30d", "0")),
+        ("open_cases", 1.5, ("customer.open_cases", "integer")),
+        ("last_nps", 11, ("customer.last_nps", "10")),
+        ("last_csat", 0, ("customer.last_csat", "1")),
+        ("last_csat", 6, ("customer.last_csat", "5")),
+        ("falling_use", "a bit", ("customer.falling_use", "boolean")),
+        ("preferred_language", "de", ("customer.preferred_language", "'hy'")),
+        ("preferred_channel", "fax", ("customer.preferred_channel", "'phone'")),
+        ("vip", True, ("customer.vip: unknown field; allowed: id, tier, lifetime_value", "preferred_channel")),
+    ],
+)
+def test_a_wrong_field_of_the_customer_is_named_with_what_is_allowed(
+    field: str, value: Any, told: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Feedback.parse({"text": WORDS, "customer": {field: value}})
+    assert all(part in str(caught.value) for part in told), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("customer", "told"),
+    [
+        (
+            {"complaints_30d": 3, "complaints_90d": 2},
+            r"customer: complaints_30d \(3\) is more than complaints_90d \(2\)",
+        ),
+        ({"complaints_90d": 1, "previous_complaints": []}, r"customer: complaints_90d \(1\) is more than the 0 listed"),
+        (
+            {"complaints_30d": 0, "previous_complaints": [{"date": "2026-09-10"}]},
+            "customer: complaints_30d is 0, but previous_complaints lists 1 in the 30 days",
+        ),
+        (
+            {"complaints_90d": 2, "previous_complaints": [{"date": "2026-09-10"}, {"date": "2025-01-01"}]},
+            "customer: complaints_90d is 2, but previous_complaints lists 1 in the 90 days",
+        ),
+    ],
+)
+def test_counts_that_contradict_the_dated_list_are_refused(customer: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInputError, match=told):
+        Feedback.parse({"text": WORDS, "created_at": "2026-09-14T09:30:00Z", "customer": customer})
+
+
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("day", ["2026-09-14", "2026-09-15", "2026-08-15", "2026-08-14"])
+def test_a_day_at_the_edge_of_the_window_may_count_or_not(day: str, count: int) -> None:
+    customer = {"complaints_30d": count, "previous_complaints": [{"date": day}]}
+    record = Feedback.parse({"text": "x", "created_at": "2026-09-14T23:30:00Z", "customer": customer})
+    assert record.customer is not None
+
+
+def test_without_a_date_of_the_text_only_the_length_of_the_list_can_be_checked() -> None:
+    customer = {"complaints_30d": 0, "previous_complaints": [{"date": "2026-09-10"}]}
+    assert Feedback.parse({"text": "x", "customer": customer}).customer is not None
+
+
+def test_dated_complaints_are_counted_back_from_a_day() -> None:
+    customer = Customer(previous_complaints=tuple(PreviousComplaint(date=date(2026, 9, day)) for day in (1, 2, 30)))
+    assert [customer.complaints_within(days, date(2026, 9, 12)) for days in (9, 10, 11, 90)] == [0, 1, 2, 2]
+    assert Customer(complaints_30d=4).complaints_within(30, date(2026, 9, 12)) is None
+
+
 # --- analysis
 
 
@@ -192,6 +314,29 @@ def test_the_order_of_steps_and_failures_is_kept() -> None:
     assert [step.action for step in again.recovery.steps] == ["trace", "apologise"]
 
 
+def test_a_risk_answer_keeps_its_contributions_in_order() -> None:
+    words: dict[LanguageCode, str] = {"tr": "Eleştirmen", "zh": "贬损者", "hy": "Քննադատ", "en": "Detractor"}
+    risk = RiskResult(
+        flag=True,
+        probability=0.81,
+        reasons=("R1",),
+        text_flag=True,
+        score=46,
+        band="watch",
+        contributions=(
+            RiskContribution(signal="explicit_exit", points=36, full_points=40, text=words),
+            RiskContribution(signal="detractor", points=10, full_points=10, text=words),
+        ),
+        value_factor=1.3,
+        priority=59.8,
+    )
+    analysis = full_analysis().model_copy(update={"at_risk": risk})
+    again = Analysis.model_validate_json(analysis.to_json())
+    assert again == analysis
+    assert again.at_risk is not None
+    assert [c.signal for c in again.at_risk.contributions] == ["explicit_exit", "detractor"]
+
+
 @pytest.mark.parametrize(
     ("model", "data"),
     [
@@ -201,6 +346,9 @@ def test_the_order_of_steps_and_failures_is_kept() -> None:
         (IntensityResult, {"level": 4, "score": 4.1}),
         (LanguageResult, {"code": "tr", "confidence": 2.0, "supported": True}),
         (RiskResult, {"flag": True, "probability": 0.5, "reasons": ["R5"]}),
+        (RiskResult, {"flag": True, "probability": 0.5, "reasons": [], "score": 101}),
+        (RiskResult, {"flag": True, "probability": 0.5, "reasons": [], "band": "medium"}),
+        (RiskResult, {"flag": True, "probability": 0.5, "reasons": [], "value_factor": 0}),
         (NpsResult, NPS | {"class": "neutral"}),
         (NpsResult, NPS | {"source": "stars"}),
         (NpsResult, NPS | {"probabilities": {"detractor": 1.5}}),

@@ -6,30 +6,43 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from complaintnlp.errors import InvalidInputError
-from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.judgement.detractor import nps_result
-from complaintnlp.judgement.severity import severity_of
+from complaintnlp.judgement.evidence import find_evidence, outputs_of
+from complaintnlp.judgement.risk import TextRisk, is_conditional_exit, score_risk
+from complaintnlp.judgement.risk_policy import RiskPolicy, load_risk_policy, read_risk_policy
+from complaintnlp.judgement.severity import SeverityAssessment, assess_severity
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.scores import Scores
 from complaintnlp.records import (
     Analysis,
+    Evidence,
     FailureScore,
     Feedback,
     IntensityResult,
+    LanguageCode,
     LanguageResult,
     ModelInfo,
+    NpsResult,
+    RecoveryPlan,
     RiskReason,
     RiskResult,
 )
 from complaintnlp.recovery.plan import make_plan
+from complaintnlp.recovery.playbook import Playbook, load_playbook
+from complaintnlp.recovery.reply import draft_reply
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, RISK_REASON_IDS
 from complaintnlp.text.language import detect
-from complaintnlp.text.normalize import normalize
+from complaintnlp.text.normalize import NormalizedText, normalize
 from complaintnlp.text.scripts import stands_in_script_of
 from complaintnlp.text.transliterate import text_for_model
 
@@ -40,40 +53,95 @@ _LOOK_AHEAD: Final = 16
 """Texts per worker that `Analyzer.analyze_many` reads ahead of the one it answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read in one text."""
+
+    text: NormalizedText
+    language: LanguageCode
+    scores: Scores
+    decisions: Decisions
+    types: tuple[str, ...]
+    primary: str | None
+    reasons: tuple[RiskReason, ...]
+    nps: NpsResult
+    severity: SeverityAssessment
+
+    @property
+    def intensity(self) -> int:
+        return int(self.decisions.intensity[0])
+
+    @property
+    def repeated(self) -> bool:
+        """An earlier attempt to put it right has failed."""
+        return "R3" in self.reasons or any(cue.kind == "repeated" for cue in self.severity.cues)
+
+    @property
+    def repaired(self) -> bool:
+        """It was put right already, and the customer does not speak against us."""
+        cues = any(cue.kind == "repaired" for cue in self.severity.cues)
+        return cues and self.nps.nps_class != "detractor" and not self.decisions.at_risk[0]
+
+
 class Analyzer:
     """Reads feedback with one model. Thread-safe; build it with `Analyzer.load`.
 
     Args:
         runtime: a loaded model.
         policy: its thresholds.
+        playbook: a company's own; the packaged one by default.
+        risk_policy: points of the at-risk score; the packaged ones by default.
     """
 
-    def __init__(self, runtime: Runtime, policy: Policy) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        policy: Policy,
+        *,
+        playbook: Playbook | None = None,
+        risk_policy: RiskPolicy | None = None,
+    ) -> None:
         self._runtime = runtime
         self._policy = policy
+        self._playbook = playbook or load_playbook()
+        self._risk_policy = risk_policy or load_risk_policy()
         self._info = ModelInfo(name=runtime.folder.name, version=runtime.folder.version)
 
     @classmethod
-    def load(cls, model: str | Path | None = None) -> Analyzer:
+    def load(
+        cls, model: str | Path | None = None, *, playbook: Path | None = None, risk_policy: Path | None = None
+    ) -> Analyzer:
         """Load a model folder; the released model by default.
+
+        Args:
+            model: the folder.
+            playbook: a company's own rows, see `complaintnlp.recovery.playbook.load_playbook`.
+            risk_policy: a file of its own points, such as ``complaintnlp fit-risk`` writes.
 
         Raises:
             ModelFolderError: the folder is missing, damaged, or of another schema version.
+            ConfigurationError: the playbook or the policy is wrong; the message names file and key.
         """
         folder = read_model_folder(model)
         policy = Policy.from_dict(folder.thresholds, str(folder.path))
-        return cls(Runtime(folder), policy)
+        points = read_risk_policy(risk_policy) if risk_policy else None
+        return cls(Runtime(folder), policy, playbook=load_playbook(playbook), risk_policy=points)
 
     @property
     def info(self) -> ModelInfo:
         """Name and version of the model."""
         return self._info
 
-    def analyze(self, feedback: str | Mapping[str, Any] | Feedback) -> Analysis:
+    def analyze(
+        self, feedback: str | Mapping[str, Any] | Feedback, *, evidence: bool = False, now: datetime | None = None
+    ) -> Analysis:
         """Answer one feedback.
 
         Args:
             feedback: a text, a mapping with the fields of `Feedback`, or a `Feedback`.
+            evidence: also give the words that each label rests on; about one more pass of the model.
+            now: moment that the risk and, where ``created_at`` is not known, the due times hold for; it needs a time
+                zone. By default the risk holds for the time of writing, or the present where that is not known.
 
         Raises:
             InvalidInputError: a field is wrong; the message names it and what is allowed.
@@ -89,10 +157,16 @@ class Analyzer:
                 language = LanguageResult(code=item.language, confidence=1.0, supported=True)
         if language.code is None or not language.supported:
             return self._unscored(item, language)
-        return self._scored(item, text_for_model(text, language.code).text, language, conflict=conflict)
+        reading = self._read(text_for_model(text, language.code), language.code, item)
+        return self._scored(item, reading, language, conflict=conflict, evidence=evidence, now=now)
 
     def analyze_many(
-        self, feedbacks: Iterable[str | Mapping[str, Any] | Feedback], *, workers: int | None = None
+        self,
+        feedbacks: Iterable[str | Mapping[str, Any] | Feedback],
+        *,
+        workers: int | None = None,
+        evidence: bool = False,
+        now: datetime | None = None,
     ) -> Iterator[Analysis]:
         """Answer each feedback, in order, several side by side.
 
@@ -102,6 +176,8 @@ class Analyzer:
         Args:
             feedbacks: as for `analyze`.
             workers: texts analysed at once; by default one per CPU that this process may use.
+            evidence: as for `analyze`.
+            now: as for `analyze`.
 
         Raises:
             InvalidInputError: when the answer of an invalid feedback is due, or where ``workers`` is below 1.
@@ -110,14 +186,15 @@ class Analyzer:
             raise InvalidInputError(f"workers: {workers} is not allowed; give 1 or more, or leave it out")
         count = workers or _usable_cpus()
         source = iter(feedbacks)
+        answer_one = partial(self.analyze, evidence=evidence, now=now)
         with ThreadPoolExecutor(max_workers=count, thread_name_prefix="complaintnlp") as pool:
             pending: deque[Future[Analysis]] = deque(
-                pool.submit(self.analyze, item) for item in islice(source, count * _LOOK_AHEAD)
+                pool.submit(answer_one, item) for item in islice(source, count * _LOOK_AHEAD)
             )
             try:
                 while pending:
                     answer = pending.popleft().result()
-                    pending.extend(pool.submit(self.analyze, item) for item in islice(source, 1))
+                    pending.extend(pool.submit(answer_one, item) for item in islice(source, 1))
                     yield answer
             finally:
                 for future in pending:
@@ -136,46 +213,139 @@ class Analyzer:
             model=self._info,
         )
 
-    def _scored(self, item: Feedback, text: str, language: LanguageResult, *, conflict: bool) -> Analysis:
-        scores = self._runtime.scores(text)
-        decisions = decide(scores, self._policy, [str(language.code)])
+    def _read(self, text: NormalizedText, language: str, item: Feedback) -> _Reading:
+        """What the model and the cues say about one text."""
+        scores = self._runtime.scores(text.text)
+        decisions = decide(scores, self._policy, [language])
         chosen = [i for i in range(len(FAILURE_TYPE_IDS)) if decisions.failure_types[0, i]]
         chosen.sort(key=lambda i: -float(scores.failure_types[0, i]))
+        types = tuple(FAILURE_TYPE_IDS[i] for i in chosen)
         primary = FAILURE_TYPE_IDS[decisions.primary[0]] if chosen else None
         reasons: tuple[RiskReason, ...] = tuple(
             reason  # type: ignore[misc]
             for reason, given in zip(RISK_REASON_IDS, decisions.risk_reasons[0], strict=True)
             if given
         )
-        severity = severity_of(primary, [FAILURE_TYPE_IDS[i] for i in chosen], reasons)
         nps = nps_result(scores.nps[0], item.nps_score)
         assert nps is not None  # noqa: S101 - a scored text always has one
+        return _Reading(
+            text=text,
+            language=language,  # type: ignore[arg-type]
+            scores=scores,
+            decisions=decisions,
+            types=types,
+            primary=primary,
+            reasons=reasons,
+            nps=nps,
+            severity=assess_severity(primary, types, reasons, text, language),
+        )
+
+    def _scored(
+        self,
+        item: Feedback,
+        reading: _Reading,
+        language: LanguageResult,
+        *,
+        conflict: bool,
+        evidence: bool,
+        now: datetime | None,
+    ) -> Analysis:
         review = []
-        if decisions.needs_review[0]:
+        if reading.decisions.needs_review[0]:
             review.append("low_confidence")
         if language.confidence < DOUBTFUL_LANGUAGE:
             review.append("doubtful_language")
         if conflict:
             review.append("language_conflict")
+        risk = self._risk(item, reading, now)
+        plan = self._plan(item, reading, risk, now)
+        scores = reading.scores
         return Analysis(
             id=item.id,
             status="scored",
             language=language,
             failure_types=tuple(
-                FailureScore(code=FAILURE_TYPE_IDS[i], score=_rounded(scores.failure_types[0, i])) for i in chosen
+                FailureScore(code=code, score=_rounded(scores.failure_types[0, FAILURE_TYPE_IDS.index(code)]))
+                for code in reading.types
             ),
-            primary_failure=primary,
-            intensity=IntensityResult(level=int(decisions.intensity[0]), score=_rounded(scores.expected_intensity[0])),
-            nps=nps,
-            at_risk=RiskResult(
-                flag=bool(decisions.at_risk[0]), probability=_rounded(scores.at_risk[0]), reasons=reasons
-            ),
-            severity=severity,
+            primary_failure=reading.primary,
+            intensity=IntensityResult(level=reading.intensity, score=_rounded(scores.expected_intensity[0])),
+            nps=reading.nps,
+            at_risk=risk,
+            severity=reading.severity.severity,
             needs_review=bool(review),
             review_reasons=tuple(review),
-            recovery=make_plan(primary, severity, nps.nps_class),
+            recovery=plan,
+            reply=self._reply(item, reading, plan),
+            evidence=self._evidence(reading) if evidence else None,
             model=self._info,
         )
+
+    def _risk(self, item: Feedback, reading: _Reading, now: datetime | None) -> RiskResult:
+        text = TextRisk(
+            probability=_rounded(reading.scores.at_risk[0]),
+            flag=bool(reading.decisions.at_risk[0]),
+            reasons=reading.reasons,
+            conditional="R1" in reading.reasons
+            and is_conditional_exit(reading.text.text, reading.language, self._risk_policy),
+            nps_class=reading.nps.nps_class,
+            intensity=reading.intensity,
+            severity=reading.severity.severity,
+            repaired_satisfied=reading.repaired,
+            failure_types=reading.types,
+            created_at=item.created_at,
+        )
+        moment = now or item.created_at or datetime.now(UTC)
+        return score_risk(
+            text, item.customer, moment if moment.tzinfo else moment.replace(tzinfo=UTC), self._risk_policy
+        )
+
+    def _plan(self, item: Feedback, reading: _Reading, risk: RiskResult, now: datetime | None) -> RecoveryPlan:
+        return make_plan(
+            reading.primary,
+            reading.severity.severity,
+            reading.nps.nps_class,
+            failure_types=reading.types,
+            intensity=reading.intensity,
+            reasons=reading.reasons,
+            at_risk=risk.flag,
+            risk_band=risk.band,
+            tier=item.customer.tier if item.customer else None,
+            channel=item.channel,
+            repeated=reading.repeated,
+            repaired=reading.repaired,
+            created_at=item.created_at,
+            now=now,
+            country=item.country,
+            playbook=self._playbook,
+        )
+
+    def _reply(self, item: Feedback, reading: _Reading, plan: RecoveryPlan) -> str:
+        wished = item.customer.preferred_language if item.customer else None
+        return draft_reply(
+            wished or reading.language,
+            failure_types=(reading.primary, *(code for code in reading.types if code != reading.primary))
+            if reading.primary
+            else (),
+            severity=reading.severity.severity,
+            nps_class=reading.nps.nps_class,
+            intensity=reading.intensity,
+            repeated=reading.repeated,
+            repaired=reading.repaired,
+            public=plan.public_reply,
+            actions=tuple(step.action for step in plan.steps),
+            compensation_band=plan.compensation_band,
+            never_automatic=plan.never_automatic,
+            seed=item.id or reading.text.text,
+            slots={},
+        )
+
+    def _evidence(self, reading: _Reading) -> tuple[Evidence, ...]:
+        outputs = outputs_of(reading.types, reading.reasons, emotional=reading.intensity > 0)
+        found = find_evidence(self._runtime, reading.text.text, outputs)
+        spans = [(label, *reading.text.original_span(span.start, span.end)) for label, span in found.items()]
+        spans += [("severity", cue.start, cue.end) for cue in reading.severity.cues]
+        return tuple(Evidence(label=label, start=start, end=end) for label, start, end in spans)
 
 
 def _rounded(value: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from complaintnlp import __version__
 from complaintnlp.errors import ComplaintNLPError, InvalidInputError, MissingExtraError
+from complaintnlp.taxonomy import LANGUAGES
 
 if TYPE_CHECKING:
     from complaintnlp.training.train import Run
@@ -31,6 +33,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+playbook_app = typer.Typer(help="Check a company's playbook, or show a row.", no_args_is_help=True)
+app.add_typer(playbook_app, name="playbook")
 data_app = typer.Typer(help="Look at the training data.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
@@ -39,6 +43,9 @@ _err = Console(stderr=True)
 
 Model = Annotated[
     Path | None, typer.Option("--model", help="Model folder. Default: the released model.", show_default=False)
+]
+Playbook = Annotated[
+    Path | None, typer.Option("--playbook", help="A company's own rows of the playbook (TOML).", show_default=False)
 ]
 Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
 Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
@@ -74,7 +81,7 @@ def _root(
 
 
 @app.command()
-def analyze(
+def analyze(  # noqa: PLR0913, PLR0917 - options
     text: Annotated[str | None, typer.Argument(help="The customer's words; stdin if left out or '-'.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the full analysis as JSON.")] = False,
     language: Annotated[
@@ -83,12 +90,25 @@ def analyze(
     nps_score: Annotated[
         int | None, typer.Option(help="The customer's answer 0-10; overrides the text's class.", show_default=False)
     ] = None,
+    channel: Annotated[
+        str | None, typer.Option(help="email, chat, phone, social, review, ...: decides the due times.")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="EU, TR, CN, AM: rights to check.", show_default=False)] = None,
+    customer: Annotated[
+        str | None,
+        typer.Option(help='What is known of the customer, as JSON: \'{"tier": "vip"}\'.', show_default=False),
+    ] = None,
+    ui_language: Annotated[str, typer.Option(help="Language of the card: tr, zh, hy or en.")] = "en",
+    evidence: Annotated[bool, typer.Option(help="Quote the words that each label rests on.")] = True,
+    playbook: Playbook = None,
     model: Model = None,
 ) -> None:
-    """Analyse one text.
+    """Analyse one text: what failed, who may leave, what to do now, and a draft of the reply.
 
     Examples:
         complaintnlp analyze "Üç haftadır kargom gelmedi, kimse ilgilenmiyor."
+
+        complaintnlp analyze --ui-language tr --customer '{"tier": "vip", "complaints_30d": 2}' "Oda kirliydi."
 
         pbpaste | complaintnlp analyze --json
     """
@@ -102,16 +122,27 @@ def analyze(
             text = sys.stdin.read()
         except UnicodeDecodeError as error:
             raise InvalidInputError(f"stdin is no valid {error.encoding} text; convert it to UTF-8 first") from None
-    fields = {"text": text, "language": language, "nps_score": nps_score}
-    analysis = Analyzer.load(model).analyze({name: value for name, value in fields.items() if value is not None})
+    if ui_language not in LANGUAGES:
+        raise InvalidInputError(f"--ui-language {ui_language!r} is not one of {', '.join(LANGUAGES)}")
+    fields = {
+        "text": text,
+        "language": language,
+        "nps_score": nps_score,
+        "channel": channel,
+        "country": country,
+        "customer": _json_object(customer, "--customer") if customer else None,
+    }
+    feedback = {name: value for name, value in fields.items() if value is not None}
+    analyzer = Analyzer.load(model, playbook=playbook)
+    analysis = analyzer.analyze(feedback, evidence=evidence, now=datetime.now(UTC))
     if as_json:
         typer.echo(analysis.to_json(indent=2))
     else:
-        _out.print(render_card(analysis))
+        _out.print(render_card(analysis, ui_language=ui_language, text=text))  # type: ignore[arg-type]
 
 
 @app.command()
-def score(
+def score(  # noqa: PLR0917 - options
     source: Annotated[Path, typer.Argument(help="CSV, TSV or JSON Lines, also .gz.", metavar="IN")],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV, TSV or JSON Lines to write.", metavar="OUT")],
     text_column: Annotated[
@@ -122,6 +153,7 @@ def score(
         typer.Option(help="utf-8, utf-16, cp1254, gb18030, ... Default: told apart by scoring.", show_default=False),
     ] = None,
     show: Annotated[int, typer.Option(help="Also print so many scored rows as a table.", min=0)] = 0,
+    playbook: Playbook = None,
     model: Model = None,
 ) -> None:
     """Score a whole export: keeps every column and adds the **cnlp_** ones.
@@ -134,7 +166,7 @@ def score(
     from complaintnlp.batch import score_file  # noqa: PLC0415
     from complaintnlp.render import render_rows, render_summary  # noqa: PLC0415
 
-    analyzer = Analyzer.load(model)
+    analyzer = Analyzer.load(model, playbook=playbook)
     with _progress_bar() as bar:
         task = bar.add_task("scoring", total=None)
         summary = score_file(
@@ -148,6 +180,63 @@ def score(
     if show and summary.read > summary.rejected:
         _out.print(render_rows(output, summary.text_column, show))
     _err.print(render_summary(summary, output))
+
+
+@playbook_app.command("check")
+def playbook_check(file: Annotated[Path, typer.Argument(help="TOML file with the rows to override.")]) -> None:
+    """Check a company's playbook and list what it changes.
+
+    Example: complaintnlp playbook check ours.toml
+    """
+    from complaintnlp.recovery.playbook import check_playbook  # noqa: PLC0415
+
+    changes = check_playbook(file)
+    for change in changes:
+        typer.echo(str(change))
+    _out.print(f"{file} is right: {len(changes)} entries differ from the packaged playbook", highlight=False)
+
+
+@playbook_app.command("show")
+def playbook_show(
+    failure_type: Annotated[str, typer.Argument(help="For example delay_wait.")],
+    severity: Annotated[str, typer.Argument(help="S1 to S4.")],
+    ui_language: Annotated[str, typer.Option(help="tr, zh, hy or en.")] = "en",
+    playbook: Playbook = None,
+) -> None:
+    """Show the plan for a failure type and a severity, before any modifier.
+
+    Example: complaintnlp playbook show delay_wait S3
+    """
+    from complaintnlp.recovery.playbook import load_playbook, playbook_row  # noqa: PLC0415
+    from complaintnlp.render import render_row  # noqa: PLC0415
+
+    if ui_language not in LANGUAGES:
+        raise InvalidInputError(f"--ui-language {ui_language!r} is not one of {', '.join(LANGUAGES)}")
+    book = load_playbook(playbook)
+    _out.print(render_row(playbook_row(failure_type, severity, book), book, ui_language))  # type: ignore[arg-type]
+
+
+@app.command("fit-risk")
+def fit_risk(
+    customers: Annotated[Path, typer.Argument(help="CSV with the signals of each case and whether the customer left.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="Risk policy to write (TOML).")],
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Signal whose points stay as they are; may be repeated.")
+    ] = None,
+) -> None:
+    """Fit the points of the at-risk score to your own churn outcomes, evaluated by cross-validation.
+
+    Needs the extra **train**. The format of the file is explained in docs/risk.md.
+    """
+    with _training("complaintnlp fit-risk"):
+        from complaintnlp.training.fit_risk import fit_risk as fit  # noqa: PLC0415
+        from complaintnlp.training.fit_risk import policy_toml, report_markdown  # noqa: PLC0415
+    from complaintnlp.judgement.risk_policy import load_risk_policy  # noqa: PLC0415
+
+    report = fit(customers, load_risk_policy(), keep=keep or ())
+    out.write_text(policy_toml(report.policy), encoding="utf-8")
+    typer.echo(report_markdown(report))
+    _err.print(f"written to {out}", style="dim")
 
 
 @app.command()
@@ -402,6 +491,15 @@ def data_rates(annotations: Annotations = _ANNOTATIONS, corpora: Corpora = _CORP
         from complaintnlp.training.data_report import rate_lines  # noqa: PLC0415
     for line in rate_lines(annotations, corpora):
         typer.echo(line)
+
+
+def _json_object(text: str, option: str) -> Any:
+    import json  # noqa: PLC0415
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidInputError(f'{option} is no JSON ({error}); write it like \'{{"tier": "vip"}}\'') from None
 
 
 def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:

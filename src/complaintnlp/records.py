@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal, get_args
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from complaintnlp.errors import InvalidInputError
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 
 MAX_TEXT_CHARS: Final = 50_000
 """Longest accepted text. A longer one is not one customer's feedback but a file pasted by mistake."""
@@ -35,8 +44,13 @@ Status = Literal["scored", "unsupported", "empty"]
 NpsClass = Literal["detractor", "passive", "promoter"]
 RiskReason = Literal["R1", "R2", "R3", "R4"]
 Severity = Literal["S1", "S2", "S3", "S4"]
+RiskBand = Literal["low", "watch", "high", "critical"]
+Tier = Literal["standard", "valued", "vip"]
 Element = Literal["speed", "empathy", "ownership", "solution", "compensation", "follow_up"]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+CalendarDate = date
+"""A second name, since `PreviousComplaint` has a field ``date``."""
 
 
 class Record(BaseModel):
@@ -53,6 +67,80 @@ class Record(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+class PreviousComplaint(Record):
+    """An earlier complaint of the same customer: when, and of which failure type where that is known."""
+
+    date: CalendarDate
+    type: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _is_failure_type(cls, value: str | None) -> str | None:
+        if value is not None and value not in FAILURE_TYPE_IDS:
+            raise ValueError(f"no failure type; allowed: {', '.join(FAILURE_TYPE_IDS)}")
+        return value
+
+
+class Customer(Record):
+    """What the caller's own systems know about the customer. All of it is optional; None says nothing is known.
+
+    The dated list and the counts speak of complaints *before* this feedback. An empty list says that there were none.
+
+    Attributes:
+        id: the caller's identifier of the customer, at most `MAX_ID_CHARS` characters.
+        tier: how much the customer matters to the firm; it moves priority, never risk.
+        lifetime_value: in the caller's currency, 0 or more; it moves priority, never risk.
+        tenure_months: whole months since the customer joined.
+        contract_end: last day of a fixed term.
+        previous_complaints: the customer's whole complaint history, in any order.
+        complaints_30d, complaints_90d: how many of them in the last 30 and 90 days, for callers without dates.
+        open_cases: other cases that are open now.
+        reopened_cases: cases that were closed and had to be opened again.
+        last_nps: newest earlier answer 0-10 to the recommendation question.
+        last_csat: newest satisfaction answer 1-5.
+        falling_use: whether use or orders are falling.
+        preferred_language: language that the customer wants to be answered in.
+        preferred_channel: channel that the customer wants to be reached on.
+    """
+
+    id: str | None = Field(default=None, max_length=MAX_ID_CHARS)
+    tier: Tier | None = None
+    lifetime_value: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    tenure_months: Count | None = None
+    contract_end: CalendarDate | None = None
+    previous_complaints: tuple[PreviousComplaint, ...] | None = None
+    complaints_30d: Count | None = None
+    complaints_90d: Count | None = None
+    open_cases: Count | None = None
+    reopened_cases: Count | None = None
+    last_nps: int | None = Field(default=None, ge=0, le=10)
+    last_csat: float | None = Field(default=None, ge=1, le=5)
+    falling_use: bool | None = None
+    preferred_language: LanguageCode | None = None
+    preferred_channel: Channel | None = None
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> Self:
+        short, long = self.complaints_30d, self.complaints_90d
+        if short is not None and long is not None and short > long:
+            raise ValueError(f"complaints_30d ({short}) is more than complaints_90d ({long})")
+        if self.previous_complaints is not None:
+            listed = len(self.previous_complaints)
+            for name, count in (("complaints_30d", short), ("complaints_90d", long)):
+                if count is not None and count > listed:
+                    raise ValueError(
+                        f"{name} ({count}) is more than the {listed} listed previous_complaints; give the whole list, "
+                        "or the counts alone"
+                    )
+        return self
+
+    def complaints_within(self, days: int, today: CalendarDate) -> int | None:
+        """Dated complaints in the ``days`` up to ``today``; None where no list is given."""
+        if self.previous_complaints is None:
+            return None
+        return sum(0 <= (today - complaint.date).days <= days for complaint in self.previous_complaints)
+
+
 class Feedback(Record):
     """What a customer wrote, and what is known about it.
 
@@ -63,7 +151,9 @@ class Feedback(Record):
         rating: stars 1-5. They never override the text.
         nps_score: answer 0-10 to "how likely are you to recommend us"; it overrides the text's class.
         channel: where the text came in.
-        created_at: when it was written.
+        created_at: when it was written; without a time zone it is read as UTC.
+        customer: what is known about the customer, see `Customer`.
+        country: whose law may apply: ``EU`` or an ISO 3166-1 alpha-2 code. Rights are known for EU, TR, CN and AM.
     """
 
     id: str | None = Field(default=None, max_length=MAX_ID_CHARS)
@@ -73,6 +163,25 @@ class Feedback(Record):
     nps_score: int | None = Field(default=None, ge=0, le=10)
     channel: Channel | None = None
     created_at: datetime | None = None
+    customer: Customer | None = None
+    country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+
+    @field_validator("customer")
+    @classmethod
+    def _counts_agree_with_dates(cls, customer: Customer | None, info: ValidationInfo) -> Customer | None:
+        """Counts and dated complaints must tell the same, one day of doubt at each end (time zones, open ends)."""
+        written: datetime | None = info.data.get("created_at")
+        if customer is None or written is None or customer.previous_complaints is None:
+            return customer
+        ages = [(written.date() - complaint.date).days for complaint in customer.previous_complaints]
+        for days, count in ((30, customer.complaints_30d), (90, customer.complaints_90d)):
+            least, most = sum(1 <= age < days for age in ages), sum(-1 <= age <= days + 1 for age in ages)
+            if count is not None and not least <= count <= most:
+                raise ValueError(
+                    f"complaints_{days}d is {count}, but previous_complaints lists {most} in the {days} days before "
+                    "created_at; give one of the two"
+                )
+        return customer
 
     @classmethod
     def parse(cls, data: Any) -> Feedback:
@@ -117,7 +226,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def describe_problem(kind: str, message: str) -> str:
     """What is wrong and what to do, for one of pydantic's error types; ``message`` where pydantic says it well."""
-    return _PROBLEMS.get(kind, message)
+    return _PROBLEMS.get(kind, message.removeprefix("Value error, "))
 
 
 def field_name(parts: Iterable[object]) -> str:
@@ -159,28 +268,122 @@ class NpsResult(Record):
     source: Literal["text", "survey"]
 
 
+class RiskContribution(Record):
+    """What one signal adds to the at-risk score.
+
+    Attributes:
+        signal: its id in the risk policy.
+        points: what it adds now; below 0 where it lowers the risk.
+        full_points: what the policy gives at most; more than ``points`` where the text is in doubt or old.
+        text: the signal in words.
+    """
+
+    signal: str
+    points: int
+    full_points: int
+    text: dict[LanguageCode, str]
+
+
 class RiskResult(Record):
-    """Whether the customer says that they may leave, how probable that is, and why (R1-R4)."""
+    """How likely the customer is to leave, and why.
+
+    Attributes:
+        flag: whether somebody should act: the text says so, or the band is high or critical.
+        probability: calibrated probability that the *text* says so.
+        reasons: reasons R1-R4 read in the text.
+        text_flag: whether ``probability`` passes the model's threshold.
+        score: 0-100, the sum of ``contributions`` held within these limits.
+        band: of the score.
+        contributions: what each signal adds, the largest first.
+        value_factor: how much the customer's value multiplies the priority.
+        priority: score x value factor. Value stands here alone, never in the score.
+    """
 
     flag: bool
     probability: Probability
     reasons: tuple[RiskReason, ...]
+    text_flag: bool = False
+    score: int = Field(default=0, ge=0, le=100)
+    band: RiskBand = "low"
+    contributions: tuple[RiskContribution, ...] = ()
+    value_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    priority: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class RecoveryStep(Record):
-    """One step of a plan: which element of service recovery, which action, who does it, what to do."""
+    """One step of a plan: which element of service recovery, which action, who does it, what to do.
+
+    Attributes:
+        element: the element of service recovery that the step serves.
+        action: id in the playbook's catalogue.
+        owner: the team that does it.
+        text: what to do, in the four languages.
+        channel: where it is done; ``internal`` where the customer sees nothing of it.
+        approval: who must agree first; None where nobody has to.
+        due: until when; None where no time is known.
+    """
 
     element: Element
     action: str
     owner: str
     text: dict[LanguageCode, str]
+    channel: str | None = None
+    approval: str | None = None
+    due: datetime | None = None
 
 
 class RecoveryPlan(Record):
     """Ordered steps with the team that owns the case, time targets and the compensation band.
 
-    ``compensation_band`` is C0 (none) to C4 (full plus goodwill) or CS (statutory), as the playbook words it.
+    Attributes:
+        owner: the one owner of the case.
+        channel: how the customer is answered.
+        first_reply_within: time target in words, with channel and modifiers applied.
+        fix_within: the same for the repair.
+        compensation_band: C0 (none) to C4 (full plus goodwill) or CS (statutory), as the playbook words it.
+        steps: what to do, in order.
+        first_reply_due: the target as a point in time; None where the time of writing is not known.
+        fix_due: the same for the repair; also None where the target names no time.
+        new_survey_within: when to ask the customer again; None where that is not needed.
+        compensation: what may be offered, and who decides.
+        never_automatic: a person must send the reply.
+        never_automatic_reasons: ``severity``, ``statutory``, ``high_band``, ``safety``, ``legal_threat``.
+        rights: laws to check. Information, not advice.
+        public_reply: the first reply is read by everyone: short, no details, no amounts.
+        queue: the owner's queue in a help desk.
+        tags: labels for a help desk, such as ``failure__delay_wait``.
+        modifiers: ids of the playbook's modifiers that changed the row, in their order.
     """
+
+    class Compensation(Record):
+        """What may be offered: law first, then proven expenses, then goodwill.
+
+        Attributes:
+            order: what may be due, in the order of payment.
+            limit_percent: most that goodwill may give, in percent of the price; None where the law alone decides.
+            cap_percent: no total beyond the law may pass this.
+            approvers: who must agree, the strictest first.
+            in_kind: what suits the loss, in the four languages; None where no failure is named.
+            no_offer: why nothing beyond legal rights may be offered, as code and texts; empty where it may.
+            ask_first: questions that a person answers before goodwill is offered, as code and texts.
+        """
+
+        order: tuple[Literal["statutory", "expenses", "goodwill"], ...]
+        limit_percent: int | None
+        cap_percent: int
+        approvers: tuple[str, ...]
+        in_kind: dict[LanguageCode, str] | None
+        no_offer: dict[str, dict[LanguageCode, str]]
+        ask_first: dict[str, dict[LanguageCode, str]]
+
+    class Right(Record):
+        """A law that may apply; ``text`` and ``note`` in English and the country's language. No legal advice."""
+
+        id: str
+        country: str
+        law: str
+        text: dict[LanguageCode, str]
+        note: dict[LanguageCode, str]
 
     owner: str
     channel: str
@@ -188,6 +391,30 @@ class RecoveryPlan(Record):
     fix_within: str
     compensation_band: str
     steps: tuple[RecoveryStep, ...]
+    first_reply_due: datetime | None = None
+    fix_due: datetime | None = None
+    new_survey_within: str | None = None
+    compensation: Compensation | None = None
+    never_automatic: bool = False
+    never_automatic_reasons: tuple[str, ...] = ()
+    rights: tuple[Right, ...] = ()
+    public_reply: bool = False
+    queue: str | None = None
+    tags: tuple[str, ...] = ()
+    modifiers: tuple[str, ...] = ()
+
+
+class Evidence(Record):
+    """Words of the customer that an answer rests on.
+
+    Attributes:
+        label: a failure type, a risk reason, ``intensity`` or ``severity``.
+        start, end: half-open character range in the customer's text as it was given.
+    """
+
+    label: str
+    start: int = Field(ge=0)
+    end: int = Field(gt=0)
 
 
 class ModelInfo(Record):
@@ -201,7 +428,8 @@ class Analysis(Record):
     """The answer for one feedback.
 
     ``status`` is ``scored``, ``unsupported`` (another language) or ``empty`` (nothing to read). Only a
-    scored answer carries scores; the other two hold none, apart from a survey's own NPS class.
+    scored answer carries scores; the other two hold none, apart from a survey's own NPS class. ``reply`` is a draft for
+    a person to complete, in the customer's language; ``evidence`` is given on request.
     """
 
     id: str | None
@@ -216,4 +444,6 @@ class Analysis(Record):
     needs_review: bool
     review_reasons: tuple[str, ...] = ()
     recovery: RecoveryPlan | None = None
+    reply: str | None = None
+    evidence: tuple[Evidence, ...] | None = None
     model: ModelInfo

@@ -5,9 +5,15 @@ Names of files, columns and models go into a `Text`: in a plain string rich read
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -18,84 +24,157 @@ from complaintnlp import taxonomy
 from complaintnlp.batch import ScoreSummary
 from complaintnlp.batch.readers import open_table
 from complaintnlp.batch.rows import RawJson, Reject
-from complaintnlp.records import Analysis, RecoveryPlan
-
-_LANGUAGE_NAMES = {"tr": "Turkish", "zh": "Chinese", "hy": "Armenian", "en": "English"}
-_REVIEW_REASONS = {
-    "low_confidence": "the model is not sure",
-    "doubtful_language": "the language is doubtful",
-    "language_conflict": "the given language does not fit the script",
-    "unsupported_language": "the language is not supported",
-}
+from complaintnlp.records import Analysis, LanguageCode, RecoveryPlan
+from complaintnlp.recovery.playbook import Playbook, Row
 
 
-def render_card(analysis: Analysis) -> RenderableType:
-    """One analysis as a readable card; actions stand in English and in the customer's language."""
+@cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads(resources.files("complaintnlp").joinpath("card.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ui:
+    """Words of the card in one language."""
+
+    language: LanguageCode
+
+    def __call__(self, key: str, part: str | None = None, **values: object) -> str:
+        texts = _words()[key] if part is None else _words()[key].get(part, {})
+        return str(texts.get(self.language, part)).format(**values)
+
+    def of(self, texts: Mapping[LanguageCode, str]) -> str:
+        return texts[self.language]
+
+
+def render_card(analysis: Analysis, *, ui_language: LanguageCode = "en", text: str | None = None) -> RenderableType:
+    """One analysis as a card: what was read, and the plan as a team would work from it.
+
+    Args:
+        analysis: of one text.
+        ui_language: of the card's words and of the actions; these stand in the customer's language as well.
+        text: the customer's text, to quote the evidence from.
+    """
+    ui = _Ui(ui_language)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     language = analysis.language
     if language.code is None:
-        table.add_row("status", "empty: there is nothing to read")
+        table.add_row(ui("status"), ui("empty"))
     else:
-        name = _LANGUAGE_NAMES.get(language.code, language.code)
-        table.add_row("language", f"{name} ({language.confidence:.2f})")
+        table.add_row(ui("language"), f"{ui('languages', language.code)} ({language.confidence:.2f})")
         if analysis.status == "unsupported":
-            table.add_row("status", "unsupported: Turkish, Chinese, Armenian and English are read")
+            table.add_row(ui("status"), ui("unsupported"))
     if analysis.status == "scored":
-        _add_scores(table, analysis)
+        _add_scores(table, analysis, ui)
     elif analysis.nps is not None:
-        table.add_row("NPS class", f"{analysis.nps.nps_class} (survey)")
+        table.add_row(ui("nps_class"), f"{analysis.nps.nps_class} ({ui('survey')})")
     if analysis.needs_review:
-        reasons = ", ".join(_REVIEW_REASONS.get(reason, reason) for reason in analysis.review_reasons)
-        table.add_row(Text("needs review", style="bold yellow"), reasons)
+        reasons = ", ".join(ui("review_reasons", reason) for reason in analysis.review_reasons)
+        table.add_row(Text(ui("needs_review"), style="bold yellow"), reasons)
+    for label, words in _quotes(analysis, text or ""):
+        table.add_row(ui("evidence"), Text.assemble((f"{label}: ", "dim"), words))
     parts: list[RenderableType] = [table]
     if analysis.recovery is not None:
-        parts.append(_plan_table(analysis.recovery, language.code or "en"))
+        parts += _plan_parts(analysis.recovery, language.code or "en", ui)
+    if analysis.reply is not None:
+        parts += [Text(f"\n{ui('reply')}", style="italic"), Text(analysis.reply)]
     title = Text(f"{analysis.model.name} {analysis.model.version}")
     return Panel(Group(*parts), title=title, title_align="left", expand=False)
 
 
-def _add_scores(table: Table, analysis: Analysis) -> None:
+def _add_scores(table: Table, analysis: Analysis, ui: _Ui) -> None:
     assert analysis.intensity is not None  # noqa: S101 - a scored analysis has every score
     assert analysis.nps is not None  # noqa: S101
     assert analysis.at_risk is not None  # noqa: S101
-    failures = Text("none named")
+    failures = Text(ui("none_named"))
     if analysis.failure_types:
         failures = Text("\n").join(
             Text.assemble(
-                f"{taxonomy.FAILURE_TYPES[failure.code].name()} ",
+                f"{taxonomy.FAILURE_TYPES[failure.code].name(ui.language)} ",
                 (f"{failure.score:.2f}", "dim"),
-                ("  primary" if failure.code == analysis.primary_failure else "", "cyan"),
+                (f"  {ui('primary')}" if failure.code == analysis.primary_failure else "", "cyan"),
             )
             for failure in analysis.failure_types
         )
-    table.add_row("what failed", failures)
+    table.add_row(ui("what_failed"), failures)
     intensity = analysis.intensity
-    level = taxonomy.INTENSITY_LEVELS[str(intensity.level)].name().lower()
-    table.add_row("intensity", f"{intensity.level} of 4, {level} ({intensity.score:.1f})")
+    name = taxonomy.INTENSITY_LEVELS[str(intensity.level)].name(ui.language).lower()
+    table.add_row(ui("intensity"), f"{ui('of_four', level=intensity.level, name=name)} ({intensity.score:.1f})")
     nps, risk = analysis.nps, analysis.at_risk
-    source = "survey" if nps.source == "survey" else f"{(nps.probabilities or {}).get(nps.nps_class, 0.0):.2f}"
-    table.add_row("NPS class", f"{taxonomy.NPS_CLASSES[nps.nps_class].name().lower()} ({source})")
-    reasons = ", ".join(f"{reason} {taxonomy.RISK_REASONS[reason].name().lower()}" for reason in risk.reasons)
-    table.add_row("at risk", f"{'yes' if risk.flag else 'no'} ({risk.probability:.2f}) {reasons}".rstrip())
+    source = ui("survey") if nps.source == "survey" else f"{(nps.probabilities or {}).get(nps.nps_class, 0.0):.2f}"
+    table.add_row(ui("nps_class"), f"{taxonomy.NPS_CLASSES[nps.nps_class].name(ui.language).lower()} ({source})")
+    reasons = ", ".join(
+        f"{reason} {taxonomy.RISK_REASONS[reason].name(ui.language).lower()}" for reason in risk.reasons
+    )
+    table.add_row(ui("at_risk"), f"{ui('yes') if risk.flag else ui('no')} ({risk.probability:.2f}) {reasons}".rstrip())
+    if risk.contributions:
+        score = ui("of_hundred", score=risk.score, band=ui("bands", risk.band))
+        points = ", ".join(f"{ui.of(part.text)} {part.points:+d}" for part in risk.contributions)
+        table.add_row(ui("risk_score"), f"{score}: {points}")
+    if risk.value_factor != 1.0:
+        table.add_row(ui("priority"), f"{risk.priority:.0f} = {risk.score} x {risk.value_factor:g}")
     if analysis.severity is not None:
-        table.add_row("severity", f"{analysis.severity} {taxonomy.SEVERITIES[analysis.severity].name().lower()}")
+        level = taxonomy.SEVERITIES[analysis.severity].name(ui.language).lower()
+        table.add_row(ui("severity"), f"{analysis.severity} {level}")
 
 
-def _plan_table(plan: RecoveryPlan, language: str) -> Table:
-    caption = f"{plan.owner}: reply within {plan.first_reply_within}, fix: {plan.fix_within}, {plan.channel}"
-    table = Table(title="What to do now", title_justify="left", caption=f"{caption}, band {plan.compensation_band}")
+def _quotes(analysis: Analysis, text: str) -> Iterator[tuple[str, str]]:
+    """The evidence in the customer's words, each passage once with all that it shows."""
+    labels: dict[tuple[int, int], list[str]] = {}
+    for found in analysis.evidence or ():
+        labels.setdefault((found.start, found.end), []).append(found.label)
+    for (start, end), names in sorted(labels.items()):
+        yield ", ".join(dict.fromkeys(names)), text[start:end]
+
+
+def _plan_parts(plan: RecoveryPlan, customer: str, ui: _Ui) -> list[RenderableType]:
+    caption = ui(
+        "caption", owner=plan.owner, reply=plan.first_reply_within, fix=plan.fix_within, channel=plan.channel,
+        band=plan.compensation_band,
+    )  # fmt: skip
+    table = Table(title=ui("plan"), title_justify="left", caption=caption)
     table.add_column("#", justify="right", style="dim")
-    table.add_column("element")
-    table.add_column("action")
-    if language != "en":
-        table.add_column(_LANGUAGE_NAMES.get(language, language))
-    table.add_column("who")
+    table.add_column(ui("element"))
+    table.add_column(ui("action"))
+    both = customer != ui.language
+    if both:
+        table.add_column(ui("languages", customer))
+    table.add_column(ui("who"))
+    dated = any(step.due for step in plan.steps)
+    if dated:
+        table.add_column(ui("until"))
     for number, step in enumerate(plan.steps, start=1):
         texts = {str(code): text for code, text in step.text.items()}
-        own = [texts[language]] if language != "en" else []
-        table.add_row(str(number), step.element.replace("_", "-"), texts["en"], *own, step.owner)
+        row = [str(number), ui("elements", step.element), texts[ui.language]]
+        row += [texts[customer]] if both else []
+        row += [step.owner] + ([f"{step.due:%Y-%m-%d %H:%M}" if step.due else ""] if dated else [])
+        table.add_row(*row)
+    notes: list[RenderableType] = []
+    if plan.compensation is not None and plan.compensation.no_offer:
+        why = "; ".join(ui.of(texts) for texts in plan.compensation.no_offer.values())
+        notes.append(Text(f"{ui('no_offer')}: {why}"))
+    if plan.never_automatic:
+        notes.append(Text(ui("person"), style="yellow"))
+    for right in plan.rights:
+        words = right.text.get(ui.language) or right.text["en"]
+        notes.append(Text(f"{ui('rights')}: {right.law}. {words}"))
+    return [table, *notes]
+
+
+def render_row(row: Row, playbook: Playbook, ui_language: LanguageCode) -> RenderableType:
+    """A row of the playbook as a table."""
+    ui = _Ui(ui_language)
+    caption = ui(
+        "caption", owner=row.owner, reply=row.first_reply, fix=row.fix, channel=row.channel, band=row.band
+    )  # fmt: skip
+    table = Table(caption=caption)
+    for title in ("#", ui("element"), "id", ui("action"), ui("who")):
+        table.add_column(title)
+    for number, name in enumerate(row.actions, start=1):
+        action = playbook.actions[name]
+        table.add_row(str(number), ui("elements", action.element), name, ui.of(action.text), action.owner)
     return table
 
 

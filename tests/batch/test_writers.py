@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,26 @@ from complaintnlp.batch import writers
 from complaintnlp.batch.rows import RawJson, Reject, Row
 from complaintnlp.batch.writers import SCORE_COLUMNS, Output, Score, make_writer, part_path, rejects_path, score_cells
 from complaintnlp.errors import ComplaintNLPError, InvalidInputError
-from complaintnlp.records import Analysis, Feedback
+from complaintnlp.records import Analysis, Feedback, RiskResult
+from complaintnlp.recovery.plan import make_plan
 
 Answer = Callable[[Feedback], Analysis]
 SCORES: dict[str, Score] = dict(
-    zip(SCORE_COLUMNS, ("scored", "tr", "F01;F05", "F01", 3, "detractor", 1, 0.5, "S2", 0), strict=True)
+    zip(
+        SCORE_COLUMNS,
+        (
+            *("scored", "tr", "F01;F05", "F01", 3, "detractor", 1, 0.5, "S2", 0),
+            *(65, 84.5, "Operations", "2026-11-22T09:30+00:00", "call_customer", "C1"),
+        ),
+        strict=True,
+    )
 )
-SHOWN = ["scored", "tr", "F01;F05", "F01", "3", "detractor", "1", "0.5000", "S2", "0"]
-NO_SCORES = dict(zip(SCORE_COLUMNS, ("empty", *[None] * 8, 0), strict=True))
+SHOWN = [
+    *("scored", "tr", "F01;F05", "F01", "3", "detractor", "1", "0.5000", "S2", "0"),
+    *("65", "84.5", "Operations", "2026-11-22T09:30+00:00", "call_customer", "C1"),
+]
+NO_PLAN = [None] * 6
+NO_SCORES = dict(zip(SCORE_COLUMNS, ("empty", *[None] * 8, 0, *NO_PLAN), strict=True))
 
 
 def row(*cells: tuple[str, str]) -> Row:
@@ -50,15 +63,29 @@ class TestScoreCells:
     def test_scored(self, answer: Answer) -> None:
         cells = score_cells(answer(Feedback(text="x" * 21, language="tr")))
         assert tuple(cells) == SCORE_COLUMNS
-        assert list(cells.values()) == ["scored", "tr", "F01;F05", "F01", 1, "passive", 1, 0.2165, "S3", 1]
+        assert list(cells.values()) == [
+            *("scored", "tr", "F01;F05", "F01", 1, "passive", 1, 0.2165, "S3", 1),
+            *(0, 0.0, None, None, None, None),
+        ]
+
+    def test_a_plan_fills_the_columns_of_work(self, answer: Answer) -> None:
+        plan = make_plan(
+            "delay_wait", "S3", "detractor", created_at=datetime(2026, 11, 22, 9, 30, 12, tzinfo=UTC), channel="email"
+        )
+        risk = RiskResult(flag=True, probability=0.9, reasons=("R1",), score=65, band="high", priority=84.5)
+        cells = score_cells(answer(Feedback(text="x")).model_copy(update={"recovery": plan, "at_risk": risk}))
+        assert [cells[f"cnlp_{name}"] for name in ("risk_score", "priority", "owner")] == [65, 84.5, "Operations"]
+        assert cells["cnlp_first_reply_due"] == plan.first_reply_due.isoformat(timespec="minutes")  # type: ignore[union-attr]
+        assert cells["cnlp_next_action"] == plan.steps[0].action
+        assert cells["cnlp_compensation_band"] == plan.compensation_band
 
     def test_empty_has_no_scores_but_the_survey_class(self, answer: Answer) -> None:
-        assert list(score_cells(answer(Feedback(text="..."))).values()) == ["empty", *[None] * 8, 0]
+        assert list(score_cells(answer(Feedback(text="..."))).values()) == ["empty", *[None] * 8, 0, *NO_PLAN]
         assert score_cells(answer(Feedback(text="...", nps_score=3)))["cnlp_nps_class"] == "detractor"
 
     def test_unsupported(self, answer: Answer) -> None:
         values = list(score_cells(answer(Feedback(text="Groß und schlecht"))).values())
-        assert values == ["unsupported", "de", *[None] * 7, 0]
+        assert values == ["unsupported", "de", *[None] * 7, 0, *NO_PLAN]
 
 
 class TestDelimited:
@@ -73,7 +100,7 @@ class TestDelimited:
 
     def test_no_score_is_an_empty_cell(self, tmp_path: Path) -> None:
         write(tmp_path / "out.csv", ["text"], row(("text", "")), scores=NO_SCORES)
-        assert read_csv(tmp_path / "out.csv")[1] == ["", "empty", *[""] * 8, "0"]
+        assert read_csv(tmp_path / "out.csv")[1] == ["", "empty", *[""] * 8, "0", *[""] * 6]
 
     def test_earlier_scores_are_replaced(self, tmp_path: Path) -> None:
         target = tmp_path / "out.csv"

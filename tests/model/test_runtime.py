@@ -182,3 +182,28 @@ def test_scores_of_a_long_text_are_its_windows_combined(runtime: Runtime) -> Non
     scores = runtime.scores(text)
     assert np.array_equal(scores.failure_types, combined.failure_types)
     assert np.array_equal(scores.nps, combined.nps)
+
+
+def test_weighted_votes_add_up_to_the_logits(tiny_folder: ModelFolder) -> None:
+    runtime = Runtime(tiny_folder)
+    text = "kargom gelmedi, çok kötü. " * 6
+    windows = runtime.token_votes(text)
+    assert len(windows) == len(runtime.windows(text)) > 1
+    np.testing.assert_allclose([window.logits for window in windows], runtime.logits(text), atol=1e-6)
+    for window in windows:
+        np.testing.assert_allclose((window.weights * window.votes).sum(axis=0), window.logits, atol=1e-4)
+        assert window.spans.shape == (len(window.weights), 2)
+    assert {text[start:end] for start, end in windows[0].spans.tolist() if start < end} <= {*text}
+    assert windows[-1].spans[-2, 1] == len(text)
+
+
+def test_a_model_without_votes_says_so(make_model: Maker) -> None:
+    model = make_model()
+    graph = onnx.load(model / MODEL_FILE)
+    del graph.graph.output[1:]
+    onnx.save(graph, model / MODEL_FILE)
+    runtime = Runtime(read_model_folder(model))
+    assert not runtime.gives_evidence
+    assert runtime.logits("late").shape == (1, LOGIT_COUNT)
+    with pytest.raises(ModelFolderError, match="gives no evidence; export the model again"):
+        runtime.token_votes("late")

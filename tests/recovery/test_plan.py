@@ -47,7 +47,7 @@ def test_decisive_parts_of_rows(primary: str, severity: Severity, must: list[str
 def test_rights_are_checked_before_anything_is_paid() -> None:
     for primary in FAILURE_TYPE_IDS:
         for severity in SEVERITY_IDS:
-            names = actions(make_plan(primary, severity, "detractor"))
+            names = actions(make_plan(primary, severity, "detractor"))  # type: ignore[arg-type]
             paid = [i for i, name in enumerate(names) if name.startswith(("comp_", "pay_"))]
             if "rights_check" in names and paid:
                 assert names.index("rights_check") < paid[0], (primary, severity)
@@ -57,12 +57,14 @@ def test_the_most_severe_case_is_phoned_and_every_case_documented() -> None:
     for primary in FAILURE_TYPE_IDS:
         assert actions(make_plan(primary, "S4", "passive"))[0] == "call_customer"
         for severity in SEVERITY_IDS:
-            assert "document_case" in actions(make_plan(primary, severity, "passive"))
+            assert "document_case" in actions(make_plan(primary, severity, "passive"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("nps_class", ["detractor", "passive", "promoter"])
 def test_a_named_failure_is_repaired_whatever_the_class(nps_class: NpsClass) -> None:
-    assert make_plan("damaged_defective", "S2", nps_class) == make_plan("damaged_defective", "S2", "detractor")
+    plan, other = make_plan("damaged_defective", "S2", nps_class), make_plan("damaged_defective", "S2", "detractor")
+    differ = {"tags", "modifiers", "new_survey_within"}
+    assert plan.model_dump(exclude=differ) == other.model_dump(exclude=differ)
 
 
 def test_a_detractor_who_names_no_failure_is_asked_and_not_thanked() -> None:

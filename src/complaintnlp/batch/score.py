@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -206,6 +207,8 @@ class _Run:
     columns: Columns
     output: Output
     tally: _Tally
+    received: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When rows without a date count as written: due times need a beginning."""
     pending: deque[Row] = field(default_factory=deque)
     """Rows at the analyzer: as many as its look-ahead, never as many as the file has."""
 
@@ -236,7 +239,7 @@ class _Run:
                 self._reject(Reject(item.line, str(error), item.raw))
                 continue
             self.pending.append(item)
-            yield feedback
+            yield feedback if feedback.created_at else feedback.model_copy(update={"created_at": self.received})
 
     def _reject(self, reject: Reject) -> None:
         self.output.reject(reject)

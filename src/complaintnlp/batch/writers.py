@@ -29,6 +29,12 @@ SCORE_COLUMNS: Final = (
     "cnlp_risk_probability",
     "cnlp_severity",
     "cnlp_needs_review",
+    "cnlp_risk_score",
+    "cnlp_priority",
+    "cnlp_owner",
+    "cnlp_first_reply_due",
+    "cnlp_next_action",
+    "cnlp_compensation_band",
 )
 """Columns appended to every row; a file that was scored before has them replaced."""
 
@@ -38,7 +44,7 @@ Score = str | int | float | None
 def score_cells(analysis: Analysis) -> dict[str, Score]:
     """The appended columns of one row; None where there is no score."""
     scored = analysis.status == "scored"
-    risk = analysis.at_risk
+    risk, plan = analysis.at_risk, analysis.recovery
     values: tuple[Score, ...] = (
         analysis.status,
         analysis.language.code,
@@ -50,6 +56,12 @@ def score_cells(analysis: Analysis) -> dict[str, Score]:
         round(risk.probability, 4) if risk else None,
         analysis.severity,
         int(analysis.needs_review),
+        risk.score if risk else None,
+        risk.priority if risk else None,
+        plan.owner if plan else None,
+        plan.first_reply_due.isoformat(timespec="minutes") if plan and plan.first_reply_due else None,
+        plan.steps[0].action if plan and plan.steps else None,
+        plan.compensation_band if plan else None,
     )
     return dict(zip(SCORE_COLUMNS, values, strict=True))
 
@@ -95,8 +107,14 @@ class DelimitedWriter:
         else:
             by_name = dict(cells)
             values = [_plain(by_name.get(name, "")) for name in self._columns]
-        shown = (f"{value:.4f}" if isinstance(value, float) else value for value in scores.values())
+        shown = (_shown(name, value) for name, value in scores.items())
         self._writer.writerow((*values, *shown))
+
+
+def _shown(name: str, value: Score) -> Score:
+    if not isinstance(value, float):
+        return value
+    return f"{value:.1f}" if name == "cnlp_priority" else f"{value:.4f}"
 
 
 class JsonLinesWriter:

@@ -6,6 +6,8 @@ other texts of a batch, and on the machines that the model is made for it is als
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +23,23 @@ OUTPUTS: Final = ("logits", "token_weights", "token_votes")
 """Outputs of the graph. A model may lack the last two: it then gives no evidence."""
 
 _ERRORS_ONLY: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVotes:
+    """What each output looked at in one window of a text.
+
+    Attributes:
+        spans: ``(tokens, 2)`` half-open character ranges in the text; those of the framing tokens are empty.
+        weights: ``(tokens, LOGIT_COUNT)``, of each output 1 in all.
+        votes: ``(tokens, LOGIT_COUNT)``; a logit is the weighted mean of its votes plus the output's bias.
+        logits: ``(LOGIT_COUNT,)``.
+    """
+
+    spans: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    votes: NDArray[np.float32]
+    logits: NDArray[np.float32]
 
 
 class Runtime:
@@ -71,19 +90,38 @@ class Runtime:
     def windows(self, text: str) -> list[list[int]]:
         """Token ids of the windows that a text is read in; one for all but long texts."""
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return [[self._first, *ids[part], self._last] for part in self._parts(len(ids))]
+
+    def _parts(self, length: int) -> list[slice]:
         room = self.folder.max_tokens - 2
         step = room - self.folder.window_overlap
-        starts = range(0, max(1, len(ids) - self.folder.window_overlap), step)
-        return [[self._first, *ids[start : start + room], self._last] for start in starts]
+        starts = range(0, max(1, length - self.folder.window_overlap), step)
+        return [slice(start, start + room) for start in starts]
 
     def logits(self, text: str) -> NDArray[np.float32]:
         """Logits ``(windows, LOGIT_COUNT)`` of one normalised text."""
-        rows = []
-        for window in self.windows(text):
-            ids = np.asarray([window], dtype=np.int64)
-            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-            rows.append(self._session.run(OUTPUTS[:1], feed)[0][0])
-        return np.stack(rows)
+        return np.stack([self._run(window, OUTPUTS[:1])[0] for window in self.windows(text)])
+
+    def token_votes(self, text: str) -> list[TokenVotes]:
+        """What each output looked at, window by window.
+
+        Raises:
+            ModelFolderError: the model was exported without these outputs.
+        """
+        if not self.gives_evidence:
+            raise ModelFolderError(f"{self.folder.model_file} gives no evidence; export the model again")
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        windows = []
+        for part in self._parts(len(encoding.ids)):
+            logits, weights, votes = self._run([self._first, *encoding.ids[part], self._last], OUTPUTS)
+            spans = np.array([(0, 0), *encoding.offsets[part], (0, 0)], dtype=np.int64)
+            windows.append(TokenVotes(spans, weights, votes, logits))
+        return windows
+
+    def _run(self, window: list[int], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        ids = np.asarray([window], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        return [output[0] for output in self._session.run(list(outputs), feed)]
 
     def scores(self, text: str) -> Scores:
         """Calibrated scores of one normalised text, its windows combined: one row."""

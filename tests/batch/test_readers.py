@@ -506,6 +506,8 @@ class TestColumns:
         feedback = build_feedback(Row(2, "", tuple(zip(names, values, strict=True))), columns, ignored)
         assert feedback.to_dict() == {
             "id": "7",
+            "country": None,
+            "customer": None,
             "text": TURKISH,
             "language": "tr",
             "rating": 4.5,

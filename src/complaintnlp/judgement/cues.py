@@ -33,8 +33,7 @@ _CLAUSE_END: Final = re.compile(r"[.!?;,:…。、։՝\n]")
 _WINDOW: Final = 80
 """Characters beside a cue in which a word that cancels it is looked for."""
 _TREE_DEPTH: Final = 3
-_TURKISH: Final = str.maketrans("çğıöşüâîû", "cgiosuaiu")
-_FOLDED_MARKS: Final = "".maketrans("’", "'")
+_TURKISH: Final = tuple(zip("çğıöşüâîû", "cgiosuaiu", strict=True))
 
 
 def _phrase(phrase: str) -> str:
@@ -177,9 +176,11 @@ def fold(text: str, language: str) -> str:
 
     Turkish capitals I and İ both become i, since customers write with and without the dot.
     """
-    lower = text.replace("İ", "i").lower().translate(_FOLDED_MARKS)
+    lower = text.replace("İ", "i").lower().replace("’", "'")
     if language == "tr":
-        return lower.translate(_TURKISH)
+        for letter, plain in _TURKISH:
+            lower = lower.replace(letter, plain)
+        return lower
     return lower.translate(_simplified()) if language == "zh" else lower
 
 

@@ -42,8 +42,9 @@ def test_card_speaks_of_this_model() -> None:
     folder = read_model_folder()
     card = (folder.path / CARD_FILE).read_text(encoding="utf-8")
     assert f"# {folder.name} {folder.version}" in card
-    for stage in folder.settings["training"]["data"].values():
-        assert stage["fingerprint"] in card
+    for run in folder.settings["training"]["runs"]:
+        for stage in run["data"].values():
+            assert stage["fingerprint"] in card
     results = json.loads(
         (REPOSITORY / "training" / "results" / f"{folder.name}-{folder.version}-test.json").read_text()
     )

@@ -27,7 +27,7 @@ def analyzer() -> Analyzer:
 
 def answer(analyzer: Analyzer, name: str, language: str) -> Analysis:
     example = EXAMPLES[name]
-    known = {key: example[key] for key in ("customer", "country") if key in example}
+    known: dict[str, Any] = {key: example[key] for key in ("customer", "country") if key in example}
     return analyzer.analyze({"text": example["texts"][language], **known})
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, cast
@@ -268,10 +269,15 @@ def _answer(service: Service, body: bytes) -> bytes:
 
 
 def _analyze_all(analyzer: FeedbackAnalyzer, request: AnalyzeRequest) -> Analysis | AnalysisList:
+    # Due times need a beginning: without a date of writing, the moment of the request.
+    received = datetime.now(UTC)
+    feedbacks = [
+        item if item.created_at else item.model_copy(update={"created_at": received}) for item in request.feedbacks
+    ]
     if request.single:
-        return analyzer.analyze(request.feedbacks[0])
+        return analyzer.analyze(feedbacks[0])
     # One worker: the service's limiter shares the cores out among requests.
-    results = tuple(analyzer.analyze_many(request.feedbacks, workers=1))
+    results = tuple(analyzer.analyze_many(feedbacks, workers=1))
     if len(results) != len(request.feedbacks):
         raise RuntimeError(f"{len(request.feedbacks)} feedbacks, but {len(results)} analyses")
     return AnalysisList(results=results)

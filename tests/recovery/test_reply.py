@@ -74,7 +74,7 @@ def unnamed(language: str, nps_class: str, **changes: Any) -> str:
 @cache
 def shown(language: str, block: str) -> tuple[str, ...]:
     """The variants of a block as they stand in a reply without values."""
-    blocks = load_reply_blocks(language)  # type: ignore[arg-type]
+    blocks = load_reply_blocks(language)
     return tuple(
         re.sub(r"\{(\w+)\}", lambda slot: blocks.placeholders[slot[1]], text) for text in blocks.variants[block]
     )
@@ -83,7 +83,7 @@ def shown(language: str, block: str) -> tuple[str, ...]:
 @cache
 def names_in(language: str, section: str) -> tuple[str, ...]:
     """The blocks of a section."""
-    blocks = load_reply_blocks(language)  # type: ignore[arg-type]
+    blocks = load_reply_blocks(language)
     return tuple(name.partition(".")[2] for name in blocks.variants if name.startswith(f"{section}."))
 
 
@@ -101,7 +101,7 @@ def check_is_whole(reply: str, language: str, *, public: bool) -> None:
     assert all(line == line.strip() and line for paragraph in reply.split("\n\n") for line in paragraph.split("\n"))
     assert len(reply) <= (LONGEST_IN_PUBLIC if public else LONGEST)[language], reply
     words = reply
-    for placeholder in load_reply_blocks(language).placeholders.values():  # type: ignore[arg-type]
+    for placeholder in load_reply_blocks(language).placeholders.values():
         words = words.replace(placeholder, "")
     words = words.replace(EVERYDAY_LATIN.get(language, "\0"), "")
     assert not FOREIGN[language].search(words), words
@@ -172,7 +172,7 @@ def test_every_reply_to_a_text_without_failure_is_whole(nps_class: str, public: 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_variant_is_whole_wherever_it_stands(language: str) -> None:
-    for block, texts in load_reply_blocks(language).variants.items():  # type: ignore[arg-type]
+    for block, texts in load_reply_blocks(language).variants.items():
         for text in texts:
             assert not MONEY.search(text), (block, text)
             assert not re.search("[!！՜]", text), (block, text)
@@ -185,7 +185,7 @@ def test_every_variant_is_whole_wherever_it_stands(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_variants_of_a_block_do_not_read_alike(language: str) -> None:
-    for block, texts in load_reply_blocks(language).variants.items():  # type: ignore[arg-type]
+    for block, texts in load_reply_blocks(language).variants.items():
         assert len(set(texts)) >= MIN_VARIANTS
         if block.partition(".")[0] not in ("greeting", "signature"):
             for one, other in itertools.combinations(texts, 2):
@@ -194,14 +194,14 @@ def test_the_variants_of_a_block_do_not_read_alike(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_blocks_share_a_variant(language: str) -> None:
-    texts = [text for block in load_reply_blocks(language).variants.values() for text in block]  # type: ignore[arg-type]
+    texts = [text for block in load_reply_blocks(language).variants.values() for text in block]
     assert len(set(texts)) == len(texts)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_step_of_the_playbook_that_repairs_has_its_block(language: str) -> None:
     steps = {name for name, action in ACTIONS.items() if action.element == "solution"}
-    assert {f"step.{name}" for name in steps} <= set(load_reply_blocks(language).variants)  # type: ignore[arg-type]
+    assert {f"step.{name}" for name in steps} <= set(load_reply_blocks(language).variants)
 
 
 # --- variants

@@ -52,7 +52,14 @@ def _failure_type(name: str) -> str:
     return name
 
 
+def _cue(phrase: str) -> str:
+    if not all(form[:1].isalnum() or form.startswith("#") for form in _without_leading_choice(_phrase(phrase))):
+        raise ValueError(f"{phrase!r} must begin with a letter, a digit or #")
+    return phrase
+
+
 Phrases: TypeAlias = tuple[Annotated[str, AfterValidator(_phrase)], ...]
+CuePhrases: TypeAlias = tuple[Annotated[str, AfterValidator(_cue)], ...]
 
 
 class _Strict(BaseModel):
@@ -67,7 +74,7 @@ class CueGroup(_Strict):
         types: the group counts only beside one of these failure types; empty means beside any.
     """
 
-    phrases: Phrases
+    phrases: CuePhrases
     types: tuple[Annotated[str, AfterValidator(_failure_type)], ...] = ()
 
 
@@ -98,7 +105,7 @@ class LanguageCues(_Strict):
     repeated: dict[str, CueGroup]
     small: dict[str, CueGroup]
     repaired: dict[str, CueGroup]
-    near_misses: dict[CueKind, Phrases]
+    near_misses: dict[CueKind, CuePhrases]
     cancellers: tuple[Canceller, ...]
 
 
@@ -132,6 +139,10 @@ class _Entry:
     group: str | None
     types: tuple[str, ...]
     inside: bool
+
+
+_Form: TypeAlias = tuple[str, _Entry]
+"""What is left of a phrase, and what it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,21 +296,23 @@ def _words(words: Iterable[str], unless: Iterable[str], language: str) -> re.Pat
 
 
 def _compile(phrases: Iterable[tuple[str, _Entry]], language: str) -> tuple[re.Pattern[str], tuple[_Entry, ...]]:
-    """One pattern for all phrases, one group each; near misses stand first, so that they win over a cue."""
-    forms = [(form, entry) for phrase, entry in phrases for form in _without_leading_choice(fold(phrase, language))]
+    """One pattern for all phrases, one group each; under a letter near misses stand first, so that they win."""
+    by_letter: dict[str, tuple[list[_Form], list[_Form]]] = {}
+    for phrase, entry in phrases:
+        for form in _without_leading_choice(fold(phrase, language)):
+            by_letter.setdefault(form[0], ([], []))[entry.group is not None].append((form[1:], entry))
     entries: list[_Entry] = []
-    parts = [
-        _tree(side, language, entries)
-        for side in ([form for form in forms if form[1].group is None], [form for form in forms if form[1].group])
-        if side
-    ]
-    return re.compile(_bounded(f"(?:{'|'.join(parts)})", language)), tuple(entries)
+    letters = []
+    for letter, sides in by_letter.items():
+        trees = [_tree(side, language, entries, depth=1) for side in sides if side]
+        letters.append(f"{_regex(letter, language)}(?:{'|'.join(trees)})")
+    return re.compile(_bounded(f"(?:{'|'.join(letters)})", language)), tuple(entries)
 
 
-def _tree(forms: list[tuple[str, _Entry]], language: str, entries: list[_Entry], depth: int = 0) -> str:
-    """Alternatives shared by their first letters, so that few are tried at a place; fills ``entries`` in group order."""
-    shared: dict[str, list[tuple[str, _Entry]]] = {}
-    alone = []
+def _tree(forms: list[_Form], language: str, entries: list[_Entry], depth: int) -> str:
+    """Alternatives joined by their first letters, so that few are tried at a place; adds ``entries`` in group order."""
+    shared: dict[str, list[_Form]] = {}
+    alone: list[_Form] = []
     for form, entry in forms:
         if depth < _TREE_DEPTH and form[:1].isalnum() and form[1:2] != "?":
             shared.setdefault(form[0], []).append((form[1:], entry))

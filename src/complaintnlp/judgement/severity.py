@@ -65,7 +65,7 @@ def assess_severity(
     if repeated:
         cues = tuple(cue for cue in cues if cue.kind != "repaired")
         kinds.discard("repaired")
-    level = SEVERITY_IDS.index(severity_of(primary, failure_types, (_REPEATED,) if repeated else ()) or SEVERITY_IDS[0])
+    level = _level(primary, failure_types, repeated=repeated)
     level += "loss" in kinds
     level -= "small" in kinds or "repaired" in kinds
     if _SAFETY not in failure_types:
@@ -79,10 +79,13 @@ def severity_of(
     """Severity without the text's cues; None where no failure is named."""
     if primary is None:
         return None
-    level = SEVERITY_IDS.index(FAILURE_TYPES[primary].base_severity)
+    return _severity(_level(primary, failure_types, repeated=_REPEATED in reasons))
+
+
+def _level(primary: str, failure_types: Collection[str], *, repeated: bool) -> int:
     # Safety as the primary type has its own base already.
-    level += (_SAFETY in failure_types and primary != _SAFETY) or _REPEATED in reasons
-    return _severity(level)
+    further_safety = _SAFETY in failure_types and primary != _SAFETY
+    return SEVERITY_IDS.index(FAILURE_TYPES[primary].base_severity) + (further_safety or repeated)
 
 
 def _severity(level: int) -> Severity:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from complaintnlp import Analyzer, __version__
 from complaintnlp.cli import app, main
+from complaintnlp.judgement.risk_policy import read_risk_policy
 from complaintnlp.records import Analysis
 
 WORDS = "Fırın üç defa tamir edildi, hâlâ ısıtmıyor!"
@@ -349,3 +351,98 @@ def test_a_missing_part_of_this_package_is_no_missing_extra() -> None:
     assert result.returncode == 1
     assert b"pip install" not in result.stderr
     assert b"ModuleNotFoundError" in result.stderr
+
+
+# --- from labels to work
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("tr", "Şimdi yapılacaklar"), ("zh", "现在该做什么"), ("hy", "Ինչ անել հիմա")]
+)
+def test_the_card_speaks_the_language_of_the_team(run: Run, tiny_model: Path, language: str, words: str) -> None:
+    code, out, err = run("analyze", WORDS, "--ui-language", language, "--model", tiny_model)
+    assert (code, err) == (0, "")
+    assert words in out
+    assert "What to do now" not in out
+
+
+def test_what_is_known_of_the_customer_counts(run: Run, tiny_model: Path) -> None:
+    known = '{"tier": "vip", "complaints_30d": 2}'
+    code, out, _ = run("analyze", WORDS, "--json", "--channel", "email", "--customer", known, "--model", tiny_model)
+    assert code == 0
+    risk = Analysis.model_validate_json(out).at_risk
+    assert risk is not None
+    assert risk.value_factor > 1
+    assert "repeat_contact" in [part.signal for part in risk.contributions]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--customer", "{tier: vip}"), "--customer is no JSON"),
+        (("--customer", '{"tier": "gold"}'), "customer.tier"),
+        (("--customer", '{"rank": 1}'), "unknown field; allowed: id, tier"),
+        (("--ui-language", "de"), "--ui-language 'de' is not one of"),
+        (("--country", "turkey"), "country"),
+        (("--channel", "pigeon"), "channel"),
+    ],
+)
+def test_wrong_context_is_explained(run: Run, tiny_model: Path, options: tuple[str, ...], message: str) -> None:
+    code, out, err = run("analyze", WORDS, *options, "--model", tiny_model)
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+def test_a_playbook_is_checked_and_shown(run: Run, tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('[matrix.delay_wait.S2]\nowner = "Logistics"\n', encoding="utf-8")
+    code, out, _ = run("playbook", "check", ours)
+    assert code == 0
+    assert "matrix.delay_wait.S2.owner" in out
+    assert "1 entries differ" in out
+    code, out, _ = run("playbook", "show", "delay_wait", "S2", "--playbook", ours, "--ui-language", "tr")
+    assert code == 0
+    assert "Logistics" in out
+    assert "özür dileyin" in out
+    ours.write_text('[matrix.delay_wait.S2]\nowner = "Logistics"\nactions = ["sing"]\n', encoding="utf-8")
+    code, out, err = run("playbook", "check", ours)
+    assert code == 1
+    assert "ours.toml" in err
+    assert "sing" in err
+    code, _, err = run("playbook", "show", "delay_wait", "S9")
+    assert code == 1
+    assert "S1, S2, S3, S4" in err
+
+
+def test_points_are_fitted_and_used(run: Run, tiny_model: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(5)
+    exits, falling = generator.random(3000) < 0.3, generator.random(3000) < 0.3
+    left = generator.random(3000) < 0.05 + 0.5 * exits + 0.2 * falling
+    table = tmp_path / "customers.csv"
+    lines = [f"{int(y)},{int(a)},{int(b)}" for y, a, b in zip(left, exits, falling, strict=True)]
+    table.write_text("\n".join(["churned,explicit_exit,falling_use", *lines]), encoding="utf-8")
+    fitted = tmp_path / "ours.toml"
+    code, _, err = run("fit-risk", table, "-o", fitted)
+    assert code == 1
+    assert "lacks the columns conditional_exit" in err
+    code, out, err = run("fit-risk", table, "-o", fitted, "--keep-missing")
+    assert code == 0, err
+    assert "AUROC" in out
+    points = read_risk_policy(fitted).signals
+    assert points["explicit_exit"].points > points["falling_use"].points > 0
+    code, out, _ = run(
+        "analyze",
+        WORDS,
+        "--json",
+        "--customer",
+        '{"falling_use": true}',
+        "--risk-policy",
+        fitted,
+        "--model",
+        tiny_model,
+    )
+    assert code == 0
+    risk = Analysis.model_validate_json(out).at_risk
+    assert risk is not None
+    given = {part.signal: part.points for part in risk.contributions}
+    assert given["falling_use"] == round(points["falling_use"].points)

@@ -47,6 +47,10 @@ Model = Annotated[
 Playbook = Annotated[
     Path | None, typer.Option("--playbook", help="A company's own rows of the playbook (TOML).", show_default=False)
 ]
+RiskPolicyFile = Annotated[
+    Path | None,
+    typer.Option("--risk-policy", help="Points of the at-risk score (TOML), as fit-risk writes.", show_default=False),
+]
 Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
 Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
 
@@ -101,6 +105,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
     ui_language: Annotated[str, typer.Option(help="Language of the card: tr, zh, hy or en.")] = "en",
     evidence: Annotated[bool, typer.Option(help="Quote the words that each label rests on.")] = True,
     playbook: Playbook = None,
+    risk_policy: RiskPolicyFile = None,
     model: Model = None,
 ) -> None:
     """Analyse one text: what failed, who may leave, what to do now, and a draft of the reply.
@@ -133,7 +138,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
         "customer": _json_object(customer, "--customer") if customer else None,
     }
     feedback = {name: value for name, value in fields.items() if value is not None}
-    analyzer = Analyzer.load(model, playbook=playbook)
+    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy)
     analysis = analyzer.analyze(feedback, evidence=evidence, now=datetime.now(UTC))
     if as_json:
         typer.echo(analysis.to_json(indent=2))
@@ -154,6 +159,7 @@ def score(  # noqa: PLR0917 - options
     ] = None,
     show: Annotated[int, typer.Option(help="Also print so many scored rows as a table.", min=0)] = 0,
     playbook: Playbook = None,
+    risk_policy: RiskPolicyFile = None,
     model: Model = None,
 ) -> None:
     """Score a whole export: keeps every column and adds the **cnlp_** ones.
@@ -166,7 +172,7 @@ def score(  # noqa: PLR0917 - options
     from complaintnlp.batch import score_file  # noqa: PLC0415
     from complaintnlp.render import render_rows, render_summary  # noqa: PLC0415
 
-    analyzer = Analyzer.load(model, playbook=playbook)
+    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy)
     with _progress_bar() as bar:
         task = bar.add_task("scoring", total=None)
         summary = score_file(
@@ -223,17 +229,21 @@ def fit_risk(
     keep: Annotated[
         list[str] | None, typer.Option(help="Signal whose points stay as they are; may be repeated.")
     ] = None,
+    keep_missing: Annotated[bool, typer.Option(help="So for every signal that the file has no column for.")] = False,
 ) -> None:
     """Fit the points of the at-risk score to your own churn outcomes, evaluated by cross-validation.
 
     Needs the extra **train**. The format of the file is explained in docs/risk.md.
     """
     with _training("complaintnlp fit-risk"):
+        from complaintnlp.training.fit_risk import columns_of, policy_toml, report_markdown  # noqa: PLC0415
         from complaintnlp.training.fit_risk import fit_risk as fit  # noqa: PLC0415
-        from complaintnlp.training.fit_risk import policy_toml, report_markdown  # noqa: PLC0415
     from complaintnlp.judgement.risk_policy import load_risk_policy  # noqa: PLC0415
 
-    report = fit(customers, load_risk_policy(), keep=keep or ())
+    policy, kept = load_risk_policy(), set(keep or ())
+    if keep_missing:
+        kept |= set(policy.signals) - set(columns_of(customers))
+    report = fit(customers, policy, keep=kept)
     out.write_text(policy_toml(report.policy), encoding="utf-8")
     typer.echo(report_markdown(report))
     _err.print(f"written to {out}", style="dim")

@@ -152,11 +152,7 @@ def read_churn_data(path: Path, *, keep: Collection[str] = ()) -> ChurnData:
     signals = tuple(name for name in SIGNALS if name not in keep)
     if not signals:
         raise InvalidInputError("keep: names every signal, so there is nothing to fit; leave some out")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputFileError(f"{path}: cannot be read as UTF-8 CSV ({error})") from error
+    rows = _cells(path)
     if not rows:
         raise InputFileError(f"{path}: is empty; it needs the columns {OUTCOME}, {', '.join(signals)}")
     header = [name.strip() for name in rows[0]]
@@ -188,6 +184,23 @@ def read_churn_data(path: Path, *, keep: Collection[str] = ()) -> ChurnData:
             "leave it out and name it in keep"
         )
     return ChurnData(signals, strengths, churned, customers)
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """Column names of a file of `fit_risk`.
+
+    Raises:
+        InputFileError: the file cannot be read.
+    """
+    return tuple(name.strip() for name in next(iter(_cells(path)), ()))
+
+
+def _cells(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputFileError(f"{path}: cannot be read as UTF-8 CSV ({error})") from error
 
 
 def _check_header(file: str, header: Sequence[str], signals: Sequence[str]) -> None:

@@ -45,9 +45,10 @@ def assert_consistent(analysis: Analysis) -> None:
     scores = [failure.score for failure in analysis.failure_types]
     assert scores == sorted(scores, reverse=True)
     assert (analysis.primary_failure in codes) if codes else (analysis.primary_failure is None)
-    assert (analysis.severity is None) == (analysis.primary_failure is None)
     assert analysis.at_risk is not None
-    assert bool(analysis.at_risk.reasons) == analysis.at_risk.flag
+    assert (analysis.severity is None) == (analysis.primary_failure is None and not analysis.at_risk.text_flag)
+    assert bool(analysis.at_risk.reasons) == analysis.at_risk.text_flag
+    assert analysis.at_risk.flag >= analysis.at_risk.text_flag
     assert analysis.intensity is not None
     assert analysis.nps is not None
     assert analysis.recovery is not None

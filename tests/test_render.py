@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from complaintnlp.batch import ScoreSummary
+from complaintnlp.judgement.detractor import NpsEstimate
 from complaintnlp.records import (
     Analysis,
     FailureScore,
@@ -154,6 +155,7 @@ def summary(**changes: Any) -> ScoreSummary:
         "languages": {"en": 1000, "tr": 9000, "hy": 1900},
         "failure_types": {"delay_wait": 20, "price_billing": 4000},
         "nps_classes": {"detractor": 7000, "passive": 4000},
+        "nps": {"tr": NpsEstimate(9000, -61.2, -62.4, -60.1), "hy": NpsEstimate(2000, 3.4, -0.6, 7.2)},
         "at_risk": 1234,
         "needs_review": 77,
         "ignored_values": {},
@@ -175,6 +177,9 @@ def test_a_summary_counts_everything_biggest_first() -> None:
     assert row_of(shown, "languages") == "tr 9,000, hy 1,900, en 1,000"
     assert row_of(shown, "failure types") == "price_billing 4,000, delay_wait 20"
     assert row_of(shown, "NPS classes") == "detractor 7,000, passive 4,000"
+    assert row_of(shown, "estimated NPS, tr") == "-61 (-62 to -60, 9,000 texts)"
+    assert row_of(shown, "estimated NPS, hy") == "+3 (-1 to +7, 2,000 texts)"
+    assert "never with another language" in shown
     assert row_of(shown, "at risk") == "1,234"
     assert row_of(shown, "needs review") == "77"
     assert row_of(shown, "written to") == "out/scored.csv"

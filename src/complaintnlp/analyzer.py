@@ -237,7 +237,7 @@ class Analyzer:
             primary=primary,
             reasons=reasons,
             nps=nps,
-            severity=assess_severity(primary, types, reasons, text, language),
+            severity=assess_severity(primary, types, reasons, text, language, at_risk=bool(decisions.at_risk[0])),
         )
 
     def _scored(
@@ -303,7 +303,7 @@ class Analyzer:
     def _plan(self, item: Feedback, reading: _Reading, risk: RiskResult, now: datetime | None) -> RecoveryPlan:
         return make_plan(
             reading.primary,
-            reading.severity.severity,
+            reading.severity.severity if reading.primary else None,
             reading.nps.nps_class,
             failure_types=reading.types,
             intensity=reading.intensity,
@@ -327,7 +327,7 @@ class Analyzer:
             failure_types=(reading.primary, *(code for code in reading.types if code != reading.primary))
             if reading.primary
             else (),
-            severity=reading.severity.severity,
+            severity=reading.severity.severity if reading.primary else None,
             nps_class=reading.nps.nps_class,
             intensity=reading.intensity,
             repeated=reading.repeated,

@@ -191,6 +191,11 @@ def render_summary(summary: ScoreSummary, output: Path) -> RenderableType:
     table.add_row("languages", _counts(summary.languages))
     table.add_row("failure types", _counts(summary.failure_types))
     table.add_row("NPS classes", _counts(summary.nps_classes))
+    for code, estimate in summary.nps.items():
+        interval = f"{estimate.low:+.0f} to {estimate.high:+.0f}, {estimate.texts:,} texts"
+        table.add_row(f"estimated NPS, {code}", f"{estimate.nps:+.0f} ({interval})")
+    if len(summary.nps) > 1:
+        table.add_row("", "compare a language with its own past, never with another language")
     table.add_row("at risk", f"{summary.at_risk:,}")
     table.add_row("needs review", f"{summary.needs_review:,}")
     if summary.ignored_values:

@@ -184,6 +184,9 @@ class TestAccounting:
         assert (summary.read, summary.scored, summary.unsupported, summary.empty, summary.rejected) == (6, 3, 1, 1, 1)
         assert summary.languages == {"tr": 1, "zh": 1, "de": 1, "und": 1, "en": 1}
         assert summary.nps_classes == {"detractor": 1, "passive": 2, "promoter": 1}
+        assert {code: estimate.nps for code, estimate in summary.nps.items()} == {
+            "en": 0.0, "tr": -100.0, "und": 100.0, "zh": 0.0,
+        }  # fmt: skip
         assert summary.ignored_values == {"nps": 1, "tarih": 1}
         assert summary.failure_types["F01"] == 3
         assert summary.failure_types.get("F05", 0) == sum("F05" in row["cnlp_failure_types"] for row in answers)

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from complaintnlp.judgement.detractor import class_of_score, nps_result
+from complaintnlp.judgement.detractor import class_of_score, estimate_nps, nps_result
 from complaintnlp.records import NpsClass, NpsResult
 
 CLASSES: dict[int, NpsClass] = {
@@ -50,3 +50,28 @@ def test_nothing_is_invented_without_text_and_survey() -> None:
 
 def test_stars_play_no_part() -> None:
     assert list(inspect.signature(nps_result).parameters) == ["probabilities", "nps_score"]
+
+
+def test_the_nps_of_a_set_is_promoters_minus_detractors() -> None:
+    estimate = estimate_nps({"promoter": 50, "passive": 30, "detractor": 20})
+    assert estimate is not None
+    assert (estimate.texts, estimate.nps) == (100, pytest.approx(30.0))
+    # Standard error of the mean of +1, 0, -1 with these shares.
+    error = 100 * np.sqrt((0.7 - 0.3**2) / 100)
+    assert estimate.low == pytest.approx(30 - 1.96 * error, abs=2.5)
+    assert estimate.high == pytest.approx(30 + 1.96 * error, abs=2.5)
+    assert estimate == estimate_nps({"promoter": 50, "passive": 30, "detractor": 20})
+
+
+def test_a_larger_set_has_a_narrower_interval() -> None:
+    small, large = (estimate_nps({"promoter": n, "detractor": n}) for n in (10, 1000))
+    assert small is not None
+    assert large is not None
+    assert small.high - small.low > 5 * (large.high - large.low)
+
+
+def test_the_edges_of_the_scale_and_an_empty_set() -> None:
+    assert estimate_nps({}) is None
+    everyone = estimate_nps({"detractor": 5})
+    assert everyone is not None
+    assert (everyone.nps, everyone.low, everyone.high) == (-100.0, -100.0, -100.0)

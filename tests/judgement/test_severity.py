@@ -130,3 +130,10 @@ def test_the_cues_that_counted_are_named_with_their_place() -> None:
 )
 def test_the_rule_holds_in_every_language(language: str, primary: str, text: str, expected: Severity) -> None:
     assert assess_severity(primary, (primary,), (), normalize(text), language).severity == expected
+
+
+def test_a_customer_at_risk_has_a_severity_even_without_a_named_failure() -> None:
+    text = normalize("I will never come back.")
+    assert assess_severity(None, (), ("R1",), text, "en").severity is None
+    assert assess_severity(None, (), ("R1",), text, "en", at_risk=True).severity == "S1"
+    assert assess_severity(None, (), ("R1", "R3"), text, "en", at_risk=True).severity == "S2"

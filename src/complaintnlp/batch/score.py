@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -26,7 +26,8 @@ from complaintnlp.batch.writers import (
     score_cells,
 )
 from complaintnlp.errors import ComplaintNLPError, InputFileError, InvalidInputError
-from complaintnlp.records import Analysis, Feedback
+from complaintnlp.judgement.detractor import NpsEstimate, estimate_nps
+from complaintnlp.records import Analysis, Feedback, NpsClass
 
 Progress = Callable[[int, int | None], None]
 """Called with the physical lines done and the lines in all (None where unknown)."""
@@ -52,6 +53,7 @@ class ScoreSummary:
         languages: answered rows per language code, ``und`` where none was found.
         failure_types: rows that name a failure type, per type.
         nps_classes: rows per NPS class.
+        nps: estimated NPS of each language's rows; estimates of two languages cannot be compared.
         at_risk: rows whose customer may leave.
         needs_review: rows that a person should look at.
         ignored_values: optional values that could not be read and were left out, per column.
@@ -71,6 +73,7 @@ class ScoreSummary:
     languages: dict[str, int]
     failure_types: dict[str, int]
     nps_classes: dict[str, int]
+    nps: dict[str, NpsEstimate]
     at_risk: int
     needs_review: int
     ignored_values: dict[str, int]
@@ -93,6 +96,7 @@ class _Tally:
     languages: Counter[str] = field(default_factory=Counter)
     failure_types: Counter[str] = field(default_factory=Counter)
     nps_classes: Counter[str] = field(default_factory=Counter)
+    nps_by_language: dict[str, Counter[NpsClass]] = field(default_factory=lambda: defaultdict(Counter))
     ignored: Counter[str] = field(default_factory=Counter)
 
     def add(self, analysis: Analysis) -> None:
@@ -101,6 +105,7 @@ class _Tally:
         self.failure_types.update(failure.code for failure in analysis.failure_types)
         if analysis.nps is not None:
             self.nps_classes[analysis.nps.nps_class] += 1
+            self.nps_by_language[analysis.language.code or "und"][analysis.nps.nps_class] += 1
         self.at_risk += analysis.at_risk is not None and analysis.at_risk.flag
         self.needs_review += analysis.needs_review
 
@@ -160,6 +165,11 @@ def score_file(
         languages=dict(tally.languages),
         failure_types=dict(tally.failure_types),
         nps_classes=dict(tally.nps_classes),
+        nps={
+            code: estimate
+            for code, counts in sorted(tally.nps_by_language.items())
+            if (estimate := estimate_nps(counts)) is not None
+        },
         at_risk=tally.at_risk,
         needs_review=tally.needs_review,
         ignored_values=dict(tally.ignored),

@@ -41,6 +41,8 @@ def assess_severity(
     reasons: Collection[RiskReason],
     text: NormalizedText,
     language: str,
+    *,
+    at_risk: bool = False,
 ) -> SeverityAssessment:
     """Severity of a text by its failures, risk reasons and cue phrases.
 
@@ -53,9 +55,11 @@ def assess_severity(
         reasons: risk reasons of the answer.
         text: as the model reads it.
         language: of the text, one of the supported languages.
+        at_risk: whether the text says that the customer may leave: what drives them away counts as a small loss even
+            where it is not named, and one more where it is repeated.
     """
     if primary is None:
-        return SeverityAssessment(None)
+        return SeverityAssessment(_severity(int(_REPEATED in reasons)) if at_risk else None)
     cues = tuple(cue for cue in find_cues(text, language) if not cue.types or set(cue.types) & set(failure_types))
     critical = tuple(cue for cue in cues if cue.kind == "critical")
     if critical:

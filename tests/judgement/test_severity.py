@@ -134,6 +134,8 @@ def test_the_rule_holds_in_every_language(language: str, primary: str, text: str
 
 def test_a_customer_at_risk_has_a_severity_even_without_a_named_failure() -> None:
     text = normalize("I will never come back.")
-    assert assess_severity(None, (), ("R1",), text, "en").severity is None
-    assert assess_severity(None, (), ("R1",), text, "en", at_risk=True).severity == "S1"
-    assert assess_severity(None, (), ("R1", "R3"), text, "en", at_risk=True).severity == "S2"
+    leaving: tuple[RiskReason, ...] = ("R1",)
+    again: tuple[RiskReason, ...] = ("R1", "R3")
+    assert assess_severity(None, (), leaving, text, "en").severity is None
+    assert assess_severity(None, (), leaving, text, "en", at_risk=True).severity == "S1"
+    assert assess_severity(None, (), again, text, "en", at_risk=True).severity == "S2"

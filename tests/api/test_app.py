@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from complaintnlp.errors import ConfigurationError, InvalidInputError, MissingEx
 from complaintnlp.records import (
     MAX_TEXT_CHARS,
     Analysis,
+    Evidence,
     FailureScore,
     Feedback,
     IntensityResult,
@@ -45,13 +47,15 @@ class FakeAnalyzer:
         self.texts: list[str] = []
         self.on_event_loop: list[bool] = []
         self.workers: list[int | None] = []
+        self.written: list[datetime | None] = []
 
     @property
     def info(self) -> ModelInfo:
         return INFO
 
-    def analyze(self, feedback: Feedback, /) -> Analysis:
+    def analyze(self, feedback: Feedback, /, *, evidence: bool = False) -> Analysis:
         self.texts.append(feedback.text)
+        self.written.append(feedback.created_at)
         self.on_event_loop.append(_on_event_loop())
         if self.error is not None:
             raise self.error
@@ -77,19 +81,24 @@ class FakeAnalyzer:
             at_risk=RiskResult(flag=False, probability=0.2, reasons=()),
             severity="S2",
             needs_review=False,
+            evidence=(Evidence(label="delay_wait", start=0, end=1),) if evidence else None,
             model=INFO,
         )
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
+    def analyze_many(
+        self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None, evidence: bool = False
+    ) -> Iterator[Analysis]:
         self.workers.append(workers)
-        return (self.analyze(feedback) for feedback in feedbacks)
+        return (self.analyze(feedback, evidence=evidence) for feedback in feedbacks)
 
 
 class ShortAnalyzer(FakeAnalyzer):
     """Loses the last answer."""
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
-        return super().analyze_many(list(feedbacks)[:-1], workers=workers)
+    def analyze_many(
+        self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None, evidence: bool = False
+    ) -> Iterator[Analysis]:
+        return super().analyze_many(list(feedbacks)[:-1], workers=workers, evidence=evidence)
 
 
 def _on_event_loop() -> bool:
@@ -133,6 +142,28 @@ def test_one_feedback_gets_one_analysis() -> None:
     assert body["nps"]["class"] == "detractor"
     assert "nps_class" not in body["nps"]
     assert Analysis.model_validate_json(response.content).primary_failure == "delay_wait"
+
+
+def test_evidence_is_given_where_it_is_asked_for() -> None:
+    client = client_of()
+    assert client.post("/v1/analyze", json={"text": WORDS}).json()["evidence"] is None
+    asked = client.post("/v1/analyze?evidence=true", json={"text": WORDS}).json()
+    assert asked["evidence"] == [{"label": "delay_wait", "start": 0, "end": 1}]
+    several = client.post("/v1/analyze?evidence=true", json={"items": [{"text": WORDS}]}).json()
+    assert several["results"][0]["evidence"] == asked["evidence"]
+    assert client.post("/v1/analyze?evidence=perhaps", json={"text": WORDS}).status_code == 422
+
+
+def test_due_times_count_from_the_request_where_no_date_is_given() -> None:
+    analyzer = FakeAnalyzer()
+    with TestClient(create_app(Settings(), analyzer)) as client:
+        before = datetime.now(UTC)
+        client.post("/v1/analyze", json={"text": WORDS})
+        client.post("/v1/analyze", json={"text": WORDS, "created_at": "2026-01-02T03:04:05Z"})
+    received, given = analyzer.written
+    assert received is not None
+    assert before <= received <= datetime.now(UTC)
+    assert given == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_items_get_results_in_order() -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, cast
@@ -45,10 +46,12 @@ class FeedbackAnalyzer(Protocol):
     def info(self) -> ModelInfo:
         """Name and version of the model."""
 
-    def analyze(self, feedback: Feedback, /) -> Analysis:
+    def analyze(self, feedback: Feedback, /, *, evidence: bool = False) -> Analysis:
         """Answer one feedback."""
 
-    def analyze_many(self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None) -> Iterator[Analysis]:
+    def analyze_many(
+        self, feedbacks: Iterable[Feedback], /, *, workers: int | None = None, evidence: bool = False
+    ) -> Iterator[Analysis]:
         """Answer each feedback, in order, ``workers`` of them at once."""
 
 
@@ -204,14 +207,15 @@ async def _root() -> RedirectResponse:
     operation_id="analyze",
     tags=["analysis"],
     summary="Analyse one feedback, or several",
-    description="Send one feedback and get one analysis, or `items` and get `results` in the same order.",
+    description="Send one feedback and get one analysis, or `items` and get `results` in the same order. With "
+    "`?evidence=true` each answer also quotes the words that its labels rest on; it then takes about twice as long.",
     response_model=Analysis | AnalysisList,
     responses=_RESPONSES,
 )
-async def _analyze(request: Request) -> Response:
+async def _analyze(request: Request, evidence: bool = False) -> Response:
     service = _service(request)
     body = await read_body(request, service.settings.max_body_bytes)
-    answer = await to_thread.run_sync(_answer, service, body, limiter=service.limiter)
+    answer = await to_thread.run_sync(partial(_answer, service, body, evidence=evidence), limiter=service.limiter)
     return Response(answer, media_type="application/json")
 
 
@@ -249,13 +253,13 @@ def _unavailable(reason: str) -> RequestProblem:
     return RequestProblem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", reason)
 
 
-def _answer(service: Service, body: bytes) -> bytes:
+def _answer(service: Service, body: bytes, *, evidence: bool) -> bytes:
     """Parse, analyse and serialise: everything that costs CPU time, so that one thread does it all."""
     request = parse_analyze(body, service.settings.max_items)
     if service.analyzer is None:
         raise _unavailable("no model is loaded; /health/ready says why")
     try:
-        return _analyze_all(service.analyzer, request).model_dump_json(by_alias=True).encode()
+        return _analyze_all(service.analyzer, request, evidence=evidence).model_dump_json(by_alias=True).encode()
     except InvalidInputError as error:
         log_without_values("the analyzer refused a feedback", error)
         raise RequestProblem(
@@ -268,16 +272,16 @@ def _answer(service: Service, body: bytes) -> bytes:
         ) from None
 
 
-def _analyze_all(analyzer: FeedbackAnalyzer, request: AnalyzeRequest) -> Analysis | AnalysisList:
+def _analyze_all(analyzer: FeedbackAnalyzer, request: AnalyzeRequest, *, evidence: bool) -> Analysis | AnalysisList:
     # Due times need a beginning: without a date of writing, the moment of the request.
     received = datetime.now(UTC)
     feedbacks = [
         item if item.created_at else item.model_copy(update={"created_at": received}) for item in request.feedbacks
     ]
     if request.single:
-        return analyzer.analyze(feedbacks[0])
+        return analyzer.analyze(feedbacks[0], evidence=evidence)
     # One worker: the service's limiter shares the cores out among requests.
-    results = tuple(analyzer.analyze_many(feedbacks, workers=1))
+    results = tuple(analyzer.analyze_many(feedbacks, workers=1, evidence=evidence))
     if len(results) != len(request.feedbacks):
         raise RuntimeError(f"{len(request.feedbacks)} feedbacks, but {len(results)} analyses")
     return AnalysisList(results=results)

@@ -17,7 +17,7 @@ _WRITTEN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 _INTRO = """# From a complaint to a plan
 
 `complaintnlp` takes the row of the playbook (`src/complaintnlp/recovery/playbook.toml`) for the primary failure type
-and the severity, and changes it by what else is known: strong emotion, detractor, at risk, legal or public threat,
+and the severity, and changes it by what else is known: strong emotion, detractor, at risk, legal threat,
 double deviation (the recovery failed before), VIP, public channel, several failures, already repaired. Each step
 names its element (speed, empathy, ownership, solution, compensation, follow-up), its owner and its due time.
 Compensation follows the law first, then proven expenses, then goodwill; where none must be offered the plan says why.

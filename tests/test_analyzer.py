@@ -393,3 +393,24 @@ def test_a_companys_playbook_and_points_change_the_answer(tiny_model: Path, tmp_
     rows.write_text('[unnamed.detractor]\nowner = "Nobody"\n', encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"ours\.toml"):
         Analyzer.load(tiny_model, playbook=rows)
+
+
+def test_a_given_language_leaves_no_doubt_where_detection_agrees(analyzer: Analyzer) -> None:
+    assert analyzer.analyze("bad").language.confidence < 1
+    assert analyzer.analyze({"text": "bad", "language": "en"}).language.confidence == 1.0
+
+
+def test_the_reply_depends_on_the_text_alone(analyzer: Analyzer) -> None:
+    replies = {analyzer.analyze({"id": name, "text": TEXTS["tr"]}).reply for name in ("1", "2", None)}
+    assert len(replies) == 1
+
+
+def test_now_needs_a_time_zone(analyzer: Analyzer) -> None:
+    with pytest.raises(InvalidInputError, match="now: it has no time zone"):
+        analyzer.analyze(TEXTS["tr"], now=datetime(2026, 1, 1))
+
+
+def test_the_plan_says_how_the_customer_wants_to_be_reached(analyzer: Analyzer) -> None:
+    plan = analyzer.analyze({"text": TEXTS["tr"], "customer": {"preferred_channel": "messaging"}}).recovery
+    assert plan is not None
+    assert plan.channel.endswith("; customer prefers messaging")

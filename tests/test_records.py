@@ -372,3 +372,14 @@ def test_records_are_frozen(record: Any, field: str) -> None:
 def test_records_take_no_unknown_field(record: Any) -> None:
     with pytest.raises(ValidationError, match="extra_forbidden"):
         type(record).model_validate(record.to_dict() | {"surprise": 1})
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31", "0001-01-01T00:00:00+03:00", "1969-12-31T23:00:00Z"])
+def test_a_date_that_stands_for_none_is_refused(moment: str) -> None:
+    with pytest.raises(InvalidInputError, match="created_at: its year must lie in 1970-2200"):
+        Feedback.parse({"text": "late", "created_at": moment})
+
+
+def test_a_date_without_a_zone_is_utc() -> None:
+    written = Feedback.parse({"text": "late", "created_at": "2026-01-01T09:00:00"}).created_at
+    assert written == datetime(2026, 1, 1, 9, 0, tzinfo=UTC)

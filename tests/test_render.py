@@ -230,3 +230,11 @@ def test_a_table_of_rows_shows_names_and_values_as_they_are(name: str, tmp_path:
     assert f"{name}.csv" in shown.replace("\n", "")
     assert "very [/b] slow" in shown
     assert shown.splitlines()[-2].count(name) == 1
+
+
+def test_square_brackets_of_a_playbook_are_shown_as_they_stand() -> None:
+    plan = make_plan("delay_wait", "S3", "detractor")
+    first = plan.steps[0].model_copy(update={"owner": "[tier one]", "text": {**plan.steps[0].text, "en": "Call [/b]"}})
+    card = text_of(render_card(scored(recovery=plan.model_copy(update={"steps": (first,), "owner": "[/x]"}))))
+    for words in ("[tier one]", "Call [/b]", "[/x]: reply within"):
+        assert words in card

@@ -147,12 +147,14 @@ class Analyzer:
             InvalidInputError: a field is wrong; the message names it and what is allowed.
         """
         item = Feedback.parse(feedback)
+        if now is not None and now.tzinfo is None:
+            raise InvalidInputError("now: it has no time zone; give one, such as datetime.now(UTC)")
         text = normalize(item.text)
         language = detect(text.text)
         # A given language settles what detection may doubt, but no word of the caller makes Cyrillic Turkish.
         conflict = False
-        if language.code is not None and item.language is not None and language.code != item.language:
-            conflict = not stands_in_script_of(text.text, item.language)
+        if language.code is not None and item.language is not None:
+            conflict = language.code != item.language and not stands_in_script_of(text.text, item.language)
             if not conflict:
                 language = LanguageResult(code=item.language, confidence=1.0, supported=True)
         if language.code is None or not language.supported:
@@ -295,13 +297,10 @@ class Analyzer:
             failure_types=reading.types,
             created_at=item.created_at,
         )
-        moment = now or item.created_at or datetime.now(UTC)
-        return score_risk(
-            text, item.customer, moment if moment.tzinfo else moment.replace(tzinfo=UTC), self._risk_policy
-        )
+        return score_risk(text, item.customer, now or item.created_at or datetime.now(UTC), self._risk_policy)
 
     def _plan(self, item: Feedback, reading: _Reading, risk: RiskResult, now: datetime | None) -> RecoveryPlan:
-        return make_plan(
+        plan = make_plan(
             reading.primary,
             reading.severity.severity if reading.primary else None,
             reading.nps.nps_class,
@@ -319,6 +318,8 @@ class Analyzer:
             country=item.country,
             playbook=self._playbook,
         )
+        wished = item.customer.preferred_channel if item.customer else None
+        return plan.model_copy(update={"channel": f"{plan.channel}; customer prefers {wished}"}) if wished else plan
 
     def _reply(self, item: Feedback, reading: _Reading, plan: RecoveryPlan) -> str:
         wished = item.customer.preferred_language if item.customer else None
@@ -336,7 +337,7 @@ class Analyzer:
             actions=tuple(step.action for step in plan.steps),
             compensation_band=plan.compensation_band,
             never_automatic=plan.never_automatic,
-            seed=item.id or reading.text.text,
+            seed=reading.text.text,
             slots={},
         )
 

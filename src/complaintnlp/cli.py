@@ -65,7 +65,8 @@ def main() -> None:
     """Run the command line; an error raised on purpose becomes one readable line and exit code 1."""
     try:
         app()
-    except ComplaintNLPError as error:
+    except (ComplaintNLPError, OSError) as error:
+        # An OSError names its file: a folder that does not exist, a full disk, a missing permission.
         _err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import (
@@ -28,6 +28,10 @@ MAX_TEXT_CHARS: Final = 50_000
 """Longest accepted text. A longer one is not one customer's feedback but a file pasted by mistake."""
 
 MAX_ID_CHARS: Final = 200
+
+EARLIEST_YEAR: Final = 1970
+LATEST_YEAR: Final = 2200
+"""Years of a date of writing. Exports write 0001 or 9999 where there is none."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _PROBLEMS: Final = {
@@ -165,6 +169,15 @@ class Feedback(Record):
     created_at: datetime | None = None
     customer: Customer | None = None
     country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+
+    @field_validator("created_at")
+    @classmethod
+    def _is_a_real_moment(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+            raise ValueError(f"its year must lie in {EARLIEST_YEAR}-{LATEST_YEAR}; leave it out where it is not known")
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
 
     @field_validator("customer")
     @classmethod

@@ -134,7 +134,7 @@ def _plan_parts(plan: RecoveryPlan, customer: str, ui: _Ui) -> list[RenderableTy
         "caption", owner=plan.owner, reply=plan.first_reply_within, fix=plan.fix_within, channel=plan.channel,
         band=plan.compensation_band,
     )  # fmt: skip
-    table = Table(title=ui("plan"), title_justify="left", caption=caption)
+    table = Table(title=ui("plan"), title_justify="left", caption=Text(caption, style="table.caption"))
     table.add_column("#", justify="right", style="dim")
     table.add_column(ui("element"))
     table.add_column(ui("action"))
@@ -150,7 +150,7 @@ def _plan_parts(plan: RecoveryPlan, customer: str, ui: _Ui) -> list[RenderableTy
         row = [str(number), ui("elements", step.element), texts[ui.language]]
         row += [texts[customer]] if both else []
         row += [step.owner] + ([f"{step.due:%Y-%m-%d %H:%M}" if step.due else ""] if dated else [])
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     notes: list[RenderableType] = []
     if plan.compensation is not None and plan.compensation.no_offer:
         why = "; ".join(ui.of(texts) for texts in plan.compensation.no_offer.values())
@@ -169,12 +169,13 @@ def render_row(row: Row, playbook: Playbook, ui_language: LanguageCode) -> Rende
     caption = ui(
         "caption", owner=row.owner, reply=row.first_reply, fix=row.fix, channel=row.channel, band=row.band
     )  # fmt: skip
-    table = Table(caption=caption)
+    table = Table(caption=Text(caption, style="table.caption"))
     for title in ("#", ui("element"), "id", ui("action"), ui("who")):
         table.add_column(title)
     for number, name in enumerate(row.actions, start=1):
         action = playbook.actions[name]
-        table.add_row(str(number), ui("elements", action.element), name, ui.of(action.text), action.owner)
+        cells = (str(number), ui("elements", action.element), name, ui.of(action.text), action.owner)
+        table.add_row(*map(Text, cells))
     return table
 
 

@@ -513,7 +513,7 @@ class TestColumns:
             "rating": 4.5,
             "nps_score": 9,
             "channel": "email",
-            "created_at": "2025-12-31T00:00:00",
+            "created_at": "2025-12-31T00:00:00Z",
         }
         assert not ignored
 

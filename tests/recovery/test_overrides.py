@@ -93,3 +93,12 @@ def test_a_row_can_be_shown() -> None:
         playbook_row("lateness", "S2")
     with pytest.raises(InvalidInputError, match="unknown severity 'S9'; allowed: S1"):
         playbook_row("delay_wait", "S9")
+
+
+@pytest.mark.parametrize("band", ["lots of money", "C9", "C1 or CX", ""])
+def test_a_band_that_does_not_exist_is_named(tmp_path: Path, band: str) -> None:
+    path = written(tmp_path, f'[matrix.delay_wait.S3]\nband = "{band}"\n')
+    with pytest.raises(
+        ConfigurationError, match=r"matrix\.delay_wait\.S3\.band: .* allowed: C0, C1, C2, C3, C4, CS, or"
+    ):
+        check_playbook(path)

@@ -102,6 +102,8 @@ def test_a_wrong_label_is_named_and_nothing_is_written(
     [
         ("{", "line 1 is no JSON"),
         ("[]", "line 1 must be one JSON object"),
+        (json.dumps({"id": "0", **LABELS, "types": None}), "types must be a list of ids"),
+        (json.dumps({"id": "0", **LABELS, "reasons": [1]}), "reasons must be a list of ids"),
         ('{"id": "0"}', "line 1 lacks types, intensity, nps, at_risk, reasons"),
         (json.dumps({"id": "000000000000", **LABELS}), "1 ids stand in no file"),
         (json.dumps({"text": "x", "lang": "de", **LABELS}), "lang 'de' is not one of"),
@@ -139,3 +141,9 @@ def test_training_labels_hold_the_projects_and_no_held_out_text(
     assert list(load_training_labels(annotations, None, corpora)["id"]) == list(plain["id"])
     added = set(load_training_labels(annotations, tmp_path, corpora)["id"]) - set(plain["id"])
     assert added == {text_id(text) for text in WRITTEN if split_of(text_id(text)) != "dev"}
+
+
+def test_texts_without_a_word_stay_apart(corpora: Path, tmp_path: Path) -> None:
+    rows = [{"text": text, "lang": "tr", **LABELS} for text in ("😡😡", "!!!", "a\u2028b")]
+    add_labels([answers(tmp_path, *rows)], tmp_path, corpora)
+    assert {row["text"] for row in read_project_labels(tmp_path, corpora)} == {"😡😡", "!!!", "a\u2028b"}

@@ -19,7 +19,7 @@ from typing import Any, Final, get_args
 from complaintnlp.batch.lines import has_undecodable
 from complaintnlp.batch.rows import RawJson, Row
 from complaintnlp.errors import InputFileError, InvalidInputError
-from complaintnlp.records import MAX_ID_CHARS, Channel, Feedback
+from complaintnlp.records import EARLIEST_YEAR, LATEST_YEAR, MAX_ID_CHARS, Channel, Feedback
 
 TEXT_NAMES: Final = (
     *("text", "review_text", "comment_text", "feedback_text", "review", "comment", "comments", "feedback"),
@@ -200,6 +200,13 @@ def _channel(value: str) -> str:
 
 
 def _created_at(value: str) -> datetime:
+    moment = _moment(value)
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(value)
+    return moment
+
+
+def _moment(value: str) -> datetime:
     if _ISO_DATE.match(value):
         return datetime.fromisoformat(value)
     for pattern in _DOTTED_FORMATS:  # 31.12.2025, as written in Türkiye and Armenia; slashes are ambiguous

@@ -5,6 +5,7 @@ A company's own file holds only what differs; it is laid over the packaged one a
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from complaintnlp.recovery.timing import ALLOWED, duration_of
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, NPS_CLASS_IDS, SEVERITY_IDS
 
 Band = Literal["C0", "C1", "C2", "C3", "C4", "CS"]
+AFTER_INQUIRY: Final = "after inquiry"
+"""In place of a band: nothing is said before the facts are known."""
+
+_BAND_WORD: Final = re.compile(r"\bC\w\b")
 Flag = Literal[
     "named",
     "complaint",
@@ -345,6 +350,12 @@ def _check_rows(file: str, where: str, rows: Mapping[Any, Row], playbook: Playbo
         if len(set(row.actions)) < len(row.actions) or not row.actions:
             raise ConfigurationError(f"{file}, {place}.actions: name at least one action, and none twice")
         _check_known(file, f"{place}.owner", [row.owner], playbook.owners, "owner")
+        unknown = [word for word in _BAND_WORD.findall(row.band) if word not in get_args(Band)]
+        if unknown or (row.band != AFTER_INQUIRY and not _BAND_WORD.search(row.band)):
+            raise ConfigurationError(
+                f"{file}, {place}.band: {row.band!r} must name compensation bands, and only known ones; allowed: "
+                f"{', '.join(get_args(Band))}, or {AFTER_INQUIRY!r}"
+            )
         _check_time(file, f"{place}.first_reply", row.first_reply, playbook.times)
         if row.fix not in playbook.times.untimed:
             _check_time(file, f"{place}.fix", row.fix, playbook.times, *playbook.times.untimed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, INTENSITY_LEVELS, LANGUAGES, NPS_CLASS_IDS
-from complaintnlp.training.project_labels import read_known_labels
+from complaintnlp.training.project_labels import parse_answer, read_known_labels
 
 
 def agreement(second: Path, project: Path) -> list[dict[str, Any]]:
@@ -32,10 +31,10 @@ def agreement(second: Path, project: Path) -> list[dict[str, Any]]:
     """
     first = {row["id"]: row for row in read_known_labels(project)}
     pairs: dict[str, list[tuple[dict[str, str], dict[str, Any]]]] = defaultdict(list)
-    for line in second.read_text(encoding="utf-8").splitlines():
-        answer = json.loads(line) if line.strip() else {"skip": 1}
-        if not answer.get("skip") and answer["id"] in first:
-            row = first[answer["id"]]
+    for number, line in enumerate(second.read_text(encoding="utf-8").split("\n"), start=1):
+        answer = parse_answer(line, f"{second}, line {number}") if line.strip() else {"skip": 1}
+        if not answer.get("skip") and answer.get("id") in first:
+            row = first[str(answer["id"])]
             pairs[row["language"]].append((row, answer))
             pairs["all"].append((row, answer))
     if not pairs:

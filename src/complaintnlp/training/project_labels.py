@@ -106,7 +106,7 @@ def split_of(text_id: str) -> str:
 
 def text_id(text: str) -> str:
     """Id of a text, as in the corpora: it does not change with case, spacing or punctuation."""
-    words = re.sub(r"\W+", "", text.casefold())
+    words = re.sub(r"\W+", "", text.casefold()) or text
     return hashlib.sha1(words.encode(), usedforsecurity=False).hexdigest()[:12]
 
 
@@ -128,11 +128,11 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
     by_id: dict[str, dict[str, str]] = {}
     tables: dict[Path, dict[str, dict[str, str]]] = {}
     for path in files:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
             if not line.strip():
                 continue
             place = f"{path}, line {number}"
-            answer = _parsed(line, place)
+            answer = parse_answer(line, place)
             if answer.get("skip"):
                 counts["skipped"] += 1
             elif "text" in answer:
@@ -163,7 +163,12 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
     return counts
 
 
-def _parsed(line: str, place: str) -> dict[str, Any]:
+def parse_answer(line: str, place: str) -> dict[str, Any]:
+    """One line of an annotator's file.
+
+    Raises:
+        ConfigurationError: it is no JSON object.
+    """
     try:
         answer = json.loads(line)
     except json.JSONDecodeError as error:
@@ -177,7 +182,10 @@ def _row(answer: Mapping[str, Any], place: str, identity: str, origin: str, sour
     absent = [name for name in ("types", "intensity", "nps", "at_risk", "reasons") if name not in answer]
     if absent:
         raise ConfigurationError(f"{place} lacks {', '.join(absent)}")
-    types = [str(name) for name in answer["types"]]
+    for name in ("types", "reasons"):
+        if not isinstance(answer[name], list) or not all(isinstance(part, str) for part in answer[name]):
+            raise ConfigurationError(f'{place}: {name} must be a list of ids, such as [] or ["R1"]')
+    types = answer["types"]
     row = {
         "id": identity,
         "split": split_of(identity),

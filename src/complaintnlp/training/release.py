@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from complaintnlp.errors import ConfigurationError
+from complaintnlp.model.folder import SETTINGS_FILE
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import calibrate
 from complaintnlp.training.encoder import load_encoder
@@ -49,20 +50,26 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
     The folder is built beside ``out`` and takes its place when it is complete; a file ``note.md`` in the run's folder
     becomes part of the card.
     """
+    if out.exists() and not (out / SETTINGS_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigurationError(f"{out} is no model folder and would be overwritten; name a new folder")
     network, tokenizer, recipe = load_run(run)
     development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
     training: dict[str, Any] = {"runs": lineage(run), "calibrated_on": data.fingerprint(development)}
     note = run / "note.md"
     if note.is_file():
         training["note"] = note.read_text(encoding="utf-8").strip()
-    fresh = out.with_name(f"{out.name}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
+    out = out.resolve()
+    fresh, old = (out.with_name(f"{out.name}.{suffix}") for suffix in ("part", "old"))
+    for path in (fresh, old):
+        shutil.rmtree(path, ignore_errors=True)
     write_model_folder(
         fresh, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
     )
     calibrate(fresh, development)
-    shutil.rmtree(out, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
     fresh.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
     return out
 
 

@@ -334,9 +334,10 @@ def test_a_missing_extra_is_named_with_the_command_to_install_it(
 def test_a_missing_submodule_is_named_by_its_package() -> None:
     code = """
 from complaintnlp import cli
+from complaintnlp.cli.shared import training_extra
 @cli.app.command()
 def broken():
-    with cli._training("complaintnlp broken"):
+    with training_extra("complaintnlp broken"):
         raise ModuleNotFoundError("no such module", name="sklearn.linear_model")
 cli.main()
 """

@@ -1,0 +1,302 @@
+"""Commands of those who train and measure models; all need the extra **train**."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from complaintnlp import __version__
+from complaintnlp.cli.shared import (
+    ANNOTATIONS,
+    CORPORA,
+    ERR,
+    OUT,
+    PROJECT,
+    Annotations,
+    Corpora,
+    Project,
+    app,
+    data_app,
+    progress_bar,
+    training_extra,
+)
+from complaintnlp.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from complaintnlp.training.train import Run
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe, for example training/recipes/v0.toml.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME of the recipe.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    annotations: Annotations = ANNOTATIONS,
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume.
+
+    Needs the extra **train**.
+
+    Example: complaintnlp train training/recipes/v0.toml
+    """
+    with training_extra("complaintnlp train"):
+        from complaintnlp.training.train import train as run_training  # noqa: PLC0415
+    run = _run(recipe, out, annotations, corpora, project)
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+        run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+        history = run_training(run, resume=resume)
+    last = [entry for entry in history if entry["stage"] == history[-1]["stage"]]
+    best = max(last, key=lambda entry: float(entry["score"]))
+    OUT.print(f"{run.weights}: best development score {best['score']:.4f} ({best['stage']}, epoch {best['epoch']})")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")] = "complaintnlp-small",
+    version: Annotated[str, typer.Option(help="Version of the model.")] = __version__,
+    annotations: Annotations = ANNOTATIONS,
+) -> None:
+    """Write a trained run as an int8 model folder, calibrated on the development split.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp export"):
+        from complaintnlp.training.release import release_run  # noqa: PLC0415
+    with ERR.status("exporting, quantising, calibrating"):
+        folder = release_run(run, out, annotations, name=name, version=version)
+    OUT.print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()) / 1e6:.1f} MB")
+
+
+@app.command()
+def evaluate(  # noqa: PLR0917 - options
+    model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
+    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
+    ] = None,
+    annotations: Annotations = ANNOTATIONS,
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines.
+
+    Needs the extra **train**.
+    """
+    if split not in {"dev", "test"}:
+        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
+    with training_extra("complaintnlp evaluate"):
+        from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
+        from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
+    report = evaluation.evaluate_model(
+        model,
+        annotations,
+        split,
+        train=(lambda: load_training_labels(annotations, project, corpora)) if baselines else None,
+        note=lambda text: ERR.print(text, style="dim"),
+    )
+    typer.echo(evaluation.markdown_tables(report))
+    typer.echo(evaluation.confusion_markdown(report))
+    if out is not None:
+        evaluation.write_report(report, out)
+        ERR.print(f"written to {out}", style="dim")
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
+    results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],
+) -> None:
+    """Write the model card from a measured report.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp card"):
+        from complaintnlp.training.model_card import write_card  # noqa: PLC0415
+    OUT.print(str(write_card(model, results)))
+
+
+@app.command("soft-label")
+def soft_label(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: the teacher.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="File to write (safetensors).")],
+    per_source: Annotated[int, typer.Option(help="Texts of each language and source.", min=1)] = 600,
+    annotations: Annotations = ANNOTATIONS,
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Score a sample of the corpora with a teacher, for a student's recipe to learn from.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp soft-label"):
+        from complaintnlp.training.release import soft_label_corpora  # noqa: PLC0415
+    with progress_bar() as bar:
+        task = bar.add_task("soft labels", total=None)
+        count = soft_label_corpora(
+            run,
+            out,
+            annotations,
+            corpora,
+            project=project,
+            per_source=per_source,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    OUT.print(f"{out}: {count:,} texts")
+
+
+@app.command("label-queue")
+def label_queue(  # noqa: PLR0917 - options
+    out: Annotated[Path, typer.Option("-o", "--output", help="JSON Lines to write. It holds corpus texts.")],
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="Model folder; several times for seeds that may disagree. Default: the released model."),
+    ] = None,
+    per_language: Annotated[int, typer.Option(help="Texts of each language.", min=1)] = 400,
+    pool_per_source: Annotated[int, typer.Option(help="Candidates of each language and source.", min=1)] = 250,
+    random_share: Annotated[float, typer.Option(help="Part drawn at random.", min=0, max=1)] = 0.2,
+    annotations: Annotations = ANNOTATIONS,
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Pick the corpus texts whose labels would teach most: doubt, disagreement, rare types.
+
+    Only texts of the training split that no label is known for. Label them by the annotation guide, and keep the
+    labels by id in data/labels/: the texts are other people's.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp label-queue"):
+        from complaintnlp.training import label_queue as queue  # noqa: PLC0415
+    with progress_bar() as bar:
+        task = bar.add_task("scoring", total=None)
+        rows = queue.label_queue(
+            model or [None],
+            annotations,
+            corpora,
+            queue.QueueOptions(per_language, pool_per_source, random_share),
+            project=project,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    queue.write_queue(rows, out)
+    OUT.print(f"{out}: {len(rows):,} texts")
+
+
+@data_app.command("report")
+def data_report(annotations: Annotations = ANNOTATIONS, corpora: Corpora = CORPORA) -> None:
+    """Print what each source teaches: rows, rows with targets, heads.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data report"):
+        from complaintnlp.training.data_report import report_tables  # noqa: PLC0415
+    for table in report_tables(annotations, corpora):
+        OUT.print(table)
+
+
+@data_app.command("add-labels")
+def add_labels(
+    files: Annotated[list[Path], typer.Argument(help="JSON Lines of an annotator.")],
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Check labels that annotators wrote and add them to the project: by id for corpus texts, with text for own ones.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data add-labels"):
+        from complaintnlp.training import project_labels  # noqa: PLC0415
+    for place, count in project_labels.add_labels(files, project, corpora).items():
+        OUT.print(f"{place}: {count:,}")
+
+
+@data_app.command("agreement")
+def agreement(
+    second: Annotated[Path, typer.Argument(help="JSON Lines of a second, independent annotator, by id.")],
+    project: Project = PROJECT,
+) -> None:
+    """Measure how far a second annotator agrees with the project's labels, per language.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data agreement"):
+        from complaintnlp.training.agreement import agreement as compare  # noqa: PLC0415
+    rows = compare(second, project)
+    typer.echo(f"| {' | '.join(rows[0])} |\n{'| --- ' * len(rows[0])}|")
+    for row in rows:
+        cells = (f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values())
+        typer.echo(f"| {' | '.join(cells)} |")
+
+
+@data_app.command("armenian-words")
+def armenian_words(
+    out: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
+    annotations: Annotations = ANNOTATIONS,
+    corpora: Corpora = CORPORA,
+    project: Project = PROJECT,
+) -> None:
+    """Count Armenian words; the package spells Armenian in Latin letters by this list.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data armenian-words"):
+        from complaintnlp.training.word_counts import armenian_word_counts  # noqa: PLC0415
+    counts = armenian_word_counts(annotations, corpora, project)
+    out.write_text("".join(f"{word}\t{count}\n" for word, count in counts), encoding="utf-8")
+    OUT.print(f"{out}: {len(counts):,} words")
+
+
+@data_app.command("rates")
+def data_rates(annotations: Annotations = ANNOTATIONS, corpora: Corpora = CORPORA) -> None:
+    """Measure the label mapping's rates again on the hand-labelled training texts.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data rates"):
+        from complaintnlp.training.data_report import rate_lines  # noqa: PLC0415
+    for line in rate_lines(annotations, corpora):
+        typer.echo(line)
+
+
+@app.command("fit-risk")
+def fit_risk(
+    customers: Annotated[Path, typer.Argument(help="CSV with the signals of each case and whether the customer left.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="Risk policy to write (TOML).")],
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Signal whose points stay as they are; may be repeated.")
+    ] = None,
+    keep_missing: Annotated[bool, typer.Option(help="So for every signal that the file has no column for.")] = False,
+) -> None:
+    """Fit the points of the at-risk score to your own churn outcomes, evaluated by cross-validation.
+
+    Needs the extra **train**. The format of the file is explained in docs/risk.md.
+    """
+    with training_extra("complaintnlp fit-risk"):
+        from complaintnlp.training.fit_risk import columns_of, policy_toml, report_markdown  # noqa: PLC0415
+        from complaintnlp.training.fit_risk import fit_risk as fit  # noqa: PLC0415
+    from complaintnlp.judgement.risk_policy import load_risk_policy  # noqa: PLC0415
+
+    policy, kept = load_risk_policy(), set(keep or ())
+    if keep_missing:
+        kept |= set(policy.signals) - set(columns_of(customers))
+    report = fit(customers, policy, keep=kept)
+    out.write_text(policy_toml(report.policy), encoding="utf-8")
+    typer.echo(report_markdown(report))
+    ERR.print(f"written to {out}", style="dim")
+
+
+def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:
+    from complaintnlp.training.recipe import load_recipe  # noqa: PLC0415
+    from complaintnlp.training.train import Run  # noqa: PLC0415
+
+    loaded = load_recipe(recipe)
+    return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora, project)

@@ -20,6 +20,9 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
 from complaintnlp.taxonomy import LANGUAGES
+from complaintnlp.training.encoder import save_encoder
+from complaintnlp.training.recipe import Recipe
+from complaintnlp.training.train import Run
 
 Row = dict[str, str]
 CorpusRow = dict[str, Any]
@@ -303,3 +306,28 @@ def encoder(tokenizer: Tokenizer) -> BertModel:
     with torch.random.fork_rng():
         torch.manual_seed(5)
         return BertModel(config, add_pooling_layer=False).eval()
+
+
+@pytest.fixture
+def source(encoder: BertModel, tokenizer: Tokenizer, tmp_path: Path) -> str:
+    """The tiny encoder as a folder that a recipe names."""
+    save_encoder(encoder, tokenizer, tmp_path / "source")
+    return str(tmp_path / "source")
+
+
+@pytest.fixture
+def make_run(source: str, annotations: Path, corpora: Path, tmp_path: Path) -> Callable[..., Run]:
+    def make(name: str, stages: list[dict[str, Any]], **encoder: Any) -> Run:
+        recipe = Recipe.model_validate(
+            {
+                "name": name,
+                "max_tokens": 48,
+                "precision": "fp32",
+                "dropout": 0.0,
+                "encoder": {"source": source, "min_piece_count": 1, **encoder},
+                "stage": stages,
+            }
+        )
+        return Run(recipe, tmp_path / "runs" / name, annotations, corpora)
+
+    return make

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,18 +13,17 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training import stage
 from complaintnlp.training.dataset import EVALUATION_ONLY, load_hand_labels, read_annotations
-from complaintnlp.training.encoder import load_encoder, save_encoder
+from complaintnlp.training.encoder import load_encoder
 from complaintnlp.training.predict import predict
 from complaintnlp.training.recipe import Recipe
 from complaintnlp.training.release import lineage, load_run
-from complaintnlp.training.train import Run, load_mixture, output_prior, prepare_encoder, train
+from complaintnlp.training.train import Run, load_mixture, output_prior, part_of, prepare_encoder, train
 
 HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
 TWO_STAGES = [
@@ -43,31 +42,6 @@ def interrupt_at(batch: int, stage_name: str) -> Callable[[str, int, int], None]
             raise InterruptionError
 
     return progress
-
-
-@pytest.fixture
-def source(encoder: BertModel, tokenizer: Tokenizer, tmp_path: Path) -> str:
-    """The tiny encoder as a folder that a recipe names."""
-    save_encoder(encoder, tokenizer, tmp_path / "source")
-    return str(tmp_path / "source")
-
-
-@pytest.fixture
-def make_run(source: str, annotations: Path, corpora: Path, tmp_path: Path) -> Callable[..., Run]:
-    def make(name: str, stages: list[dict[str, Any]], **encoder: Any) -> Run:
-        recipe = Recipe.model_validate(
-            {
-                "name": name,
-                "max_tokens": 48,
-                "precision": "fp32",
-                "dropout": 0.0,
-                "encoder": {"source": source, "min_piece_count": 1, **encoder},
-                "stage": stages,
-            }
-        )
-        return Run(recipe, tmp_path / "runs" / name, annotations, corpora)
-
-    return make
 
 
 def test_a_run_learns_what_is_plain_to_see_and_writes_its_files(
@@ -216,6 +190,14 @@ def test_a_mixture_holds_the_named_data_once(make_run: Callable[..., Run]) -> No
     evaluated = {row["id"] for row in read_annotations(run.annotations) if row["split"] != "train"}
     assert not evaluated & set(ids)
     assert EVALUATION_ONLY not in set(load_mixture(run, run.recipe.stage[1])["origin"])
+
+
+def test_a_larger_part_of_the_labels_holds_the_smaller_one(annotations: Path) -> None:
+    hand = load_hand_labels(annotations, "train")
+    parts = [set(part_of(hand, part)["id"]) for part in (0.25, 0.5, 0.75, 1.0)]
+    assert all(small < large for small, large in itertools.pairwise(parts))
+    assert len(parts[1]) == pytest.approx(len(hand) / 2, rel=0.3)
+    assert parts[-1] == set(hand["id"])
 
 
 def test_a_stage_without_data_is_refused(make_run: Callable[..., Run]) -> None:

@@ -112,6 +112,23 @@ def evaluate(  # noqa: PLR0917 - options
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Folders of finished runs; a+b is the ensemble of two.")],
+    annotations: Annotations = ANNOTATIONS,
+) -> None:
+    """Compare runs on the development split, with intervals, and with the gain over the first one.
+
+    Needs the extra **train**.
+
+    Example: complaintnlp compare runs/teacher runs/small runs/teacher+runs/small
+    """
+    with training_extra("complaintnlp compare"):
+        from complaintnlp.training import compare as comparison  # noqa: PLC0415
+    report = comparison.compare_runs(runs, annotations, note=lambda text: ERR.print(text, style="dim"))
+    typer.echo(comparison.comparison_markdown(report))
+
+
+@app.command()
 def card(
     model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
     results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.records import LanguageCode, explain
@@ -45,7 +45,10 @@ class StageSection(_Section):
 
     Attributes:
         name: names the stage in logs.
-        hand, weak, soft: whether hand labels, mapped native labels, and a teacher's soft labels are in the mixture.
+        hand, weak: whether hand labels and mapped native labels are in the mixture.
+        hand_part: part of the hand labels, for a learning curve; chosen by a hash of the text's id.
+        soft: files of soft labels in the mixture; of several teachers the mean of the probabilities counts.
+        soft_share: weight of the teachers' view of a hand-labelled text beside its hand labels.
         weak_per_source: at most so many weakly labelled texts of each language and source.
         epochs: passes over the mixture.
         learning_rate: peak rate of the encoder's top layer.
@@ -61,8 +64,9 @@ class StageSection(_Section):
 
     name: str
     hand: bool = True
+    hand_part: float = Field(default=1.0, gt=0, le=1)
     weak: bool = False
-    soft: str | None = None
+    soft: tuple[str, ...] = ()
     soft_share: float = Field(default=0.5, ge=0, le=1)
     weak_per_source: int = Field(default=2000, ge=1)
     epochs: int = Field(default=5, ge=1)
@@ -76,6 +80,13 @@ class StageSection(_Section):
     patience: int | None = Field(default=None, ge=1)
     frozen_layers: int | None = Field(default=None, ge=0)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
+
+    @field_validator("soft", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, str) else value
 
 
 class Recipe(_Section):

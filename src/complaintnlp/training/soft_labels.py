@@ -5,7 +5,7 @@ The file holds ids and logits only, never texts; the texts are read from the cor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,19 +47,33 @@ def read_soft_labels(path: Path) -> dict[str, NDArray[np.float32]]:
     return dict(zip(codes, content["logits"].astype(np.float32), strict=True))
 
 
-def soft_targets(logits: NDArray[np.float32], weight: float) -> dict[str, Any]:
-    """Targets in the columns of a data set, from one text's teacher logits."""
-    values = logits.astype(np.float64)
+def soft_targets(logits: Sequence[NDArray[np.float32]], weight: float) -> dict[str, Any]:
+    """Targets in the columns of a data set: the mean of the teachers' probabilities for one text.
+
+    Args:
+        logits: of each teacher, ``(LOGIT_COUNT,)``.
+        weight: of the row in the loss.
+    """
+    values = np.stack(logits).astype(np.float64)
     targets: dict[str, Any] = {"weight": weight}
     for head, part in HEADS.items():
-        probabilities = softmax(values[part]) if head in SOFTMAX_HEADS else sigmoid(values[part])
+        outputs = values[:, part]
+        probabilities = (softmax(outputs) if head in SOFTMAX_HEADS else sigmoid(outputs)).mean(axis=0)
         targets[head] = float(probabilities[0]) if head == "at_risk" else probabilities.tolist()
     return targets
 
 
-def load_soft_labels(path: Path, corpora: Path, held_out: HeldOut, hand: Dataset, *, share: float) -> Dataset:
-    """Soft-labelled texts; for hand-labelled ones the teacher's view is a further row of weight ``share``."""
-    teacher = read_soft_labels(path)
+def load_soft_labels(
+    paths: Sequence[Path], corpora: Path, held_out: HeldOut, hand: Dataset, *, share: float
+) -> Dataset:
+    """Soft-labelled texts; for hand-labelled ones the teachers' view is a further row of weight ``share``.
+
+    Of a text that only some of the teachers have scored, those count.
+    """
+    teachers: dict[str, list[NDArray[np.float32]]] = {}
+    for path in paths:
+        for text_id, logits in read_soft_labels(path).items():
+            teachers.setdefault(text_id, []).append(logits)
     labelled = frozenset(hand["id"])
     rows = [
         _row(
@@ -67,16 +81,16 @@ def load_soft_labels(path: Path, corpora: Path, held_out: HeldOut, hand: Dataset
             row["lang"],
             row["source"],
             model_text(row["text"], row["lang"]),
-            soft_targets(teacher[row["id"]], share if row["id"] in labelled else 1.0),
+            soft_targets(teachers[row["id"]], share if row["id"] in labelled else 1.0),
         )
         for row in read_corpora(corpora)
-        if row["id"] in teacher and not is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
+        if row["id"] in teachers and not is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
     ]
     seen = {row["id"] for row in rows}
     rows += [
-        _row(row["id"], row["language"], row["source"], row["text"], soft_targets(teacher[row["id"]], share))
+        _row(row["id"], row["language"], row["source"], row["text"], soft_targets(teachers[row["id"]], share))
         for row in hand
-        if row["id"] in teacher and row["id"] not in seen
+        if row["id"] in teachers and row["id"] not in seen
     ]
     return Dataset.from_list([row for row in rows if row["text"]], features=FEATURES)
 

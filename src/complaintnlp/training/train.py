@@ -6,6 +6,7 @@ learning rate per layer and several stages over different mixtures would each ne
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -226,7 +227,7 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
     """
     held_out = data.HeldOut.of(run.annotations)
     hand = training_labels(run)
-    parts = [hand] if stage.hand else []
+    parts = [part_of(hand, stage.hand_part)] if stage.hand else []
     if stage.weak:
         known = frozenset(hand["id"])
         parts.append(
@@ -235,10 +236,21 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
             )
         )
     if stage.soft:
-        parts.append(load_soft_labels(Path(stage.soft), run.corpora, held_out, hand, share=stage.soft_share))
+        parts.append(
+            load_soft_labels([Path(file) for file in stage.soft], run.corpora, held_out, hand, share=stage.soft_share)
+        )
     if not parts:
         raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
     return concatenate_datasets(parts)
+
+
+def part_of(hand: Dataset, part: float) -> Dataset:
+    """A part of the hand-labelled texts, chosen by a hash of the id: a larger part holds the smaller one."""
+    if part >= 1:
+        return hand
+    order = [hashlib.sha1(b"part" + text_id.encode(), usedforsecurity=False).digest() for text_id in hand["id"]]
+    below = int(part * 2**16).to_bytes(2, "big")
+    return hand.select([row for row, digest in enumerate(order) if digest[:2] < below])
 
 
 def output_prior(mixture: Dataset) -> torch.Tensor:

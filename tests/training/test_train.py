@@ -18,11 +18,18 @@ from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training import stage
-from complaintnlp.training.dataset import EVALUATION_ONLY, load_hand_labels, read_annotations
+from complaintnlp.training.dataset import (
+    EVALUATION_ONLY,
+    is_out_of_domain_test,
+    load_hand_labels,
+    read_annotations,
+    read_corpora,
+)
 from complaintnlp.training.encoder import load_encoder
 from complaintnlp.training.predict import predict
 from complaintnlp.training.recipe import Recipe
 from complaintnlp.training.release import lineage, load_run
+from complaintnlp.training.soft_labels import save_soft_labels
 from complaintnlp.training.train import Run, load_mixture, output_prior, part_of, prepare_encoder, train
 
 HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
@@ -190,6 +197,27 @@ def test_a_mixture_holds_the_named_data_once(make_run: Callable[..., Run]) -> No
     evaluated = {row["id"] for row in read_annotations(run.annotations) if row["split"] != "train"}
     assert not evaluated & set(ids)
     assert EVALUATION_ONLY not in set(load_mixture(run, run.recipe.stage[1])["origin"])
+
+
+def test_named_weak_sources_replace_what_a_teacher_says_of_them(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    soft = str(tmp_path / "soft.safetensors")
+    stage = {"name": "soft", "hand": False, "soft": soft, "weak": True, "weak_per_source": 50}
+    run = make_run("mixed", [{**stage, "weak_sources": ["massive"]}])
+    rows = [row for row in read_corpora(run.corpora) if not is_out_of_domain_test(row)]
+    ids = [row["id"] for row in rows]
+    save_soft_labels(Path(soft), ids, np.full((len(ids), LOGIT_COUNT), 3.0, dtype=np.float32))
+    mixture = load_mixture(run, run.recipe.stage[0])
+    assert len(set(mixture["id"])) == len(mixture)
+    types = zip(mixture["source"], mixture["failure_types"], strict=True)
+    highest = {(source == "massive", round(max(values), 2)) for source, values in types}
+    assert highest == {(True, 0.0), (False, 0.95)}
+
+
+def test_a_weak_source_without_a_rule_is_named(make_run: Callable[..., Run]) -> None:
+    stage = {"name": "weak", "weak": True, "weak_sources": ["massiv"]}
+    run = make_run("wrong", [stage])
+    with pytest.raises(ConfigurationError, match=r"weak_sources: massiv stand in no rule"):
+        load_mixture(run, run.recipe.stage[0])
 
 
 def test_a_larger_part_of_the_labels_holds_the_smaller_one(annotations: Path) -> None:

@@ -50,6 +50,8 @@ class StageSection(_Section):
         soft: files of soft labels in the mixture; of several teachers the mean of the probabilities counts.
         soft_share: weight of the teachers' view of a hand-labelled text beside its hand labels.
         weak_per_source: at most so many weakly labelled texts of each language and source.
+        weak_sources: only these sources' native labels; all if empty. Where named, they replace soft labels:
+            a teacher that was shown no voice command or novel finds failures in them.
         epochs: passes over the mixture.
         learning_rate: peak rate of the encoder's top layer.
         head_learning_rate: peak rate of the output layer.
@@ -69,6 +71,7 @@ class StageSection(_Section):
     soft: tuple[str, ...] = ()
     soft_share: float = Field(default=0.5, ge=0, le=1)
     weak_per_source: int = Field(default=2000, ge=1)
+    weak_sources: tuple[str, ...] = ()
     epochs: int = Field(default=5, ge=1)
     learning_rate: float = Field(default=2e-4, gt=0)
     head_learning_rate: float = Field(default=3e-3, gt=0)

@@ -230,15 +230,20 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
     parts = [part_of(hand, stage.hand_part)] if stage.hand else []
     if stage.weak:
         known = frozenset(hand["id"])
-        parts.append(
-            data.load_weak_labels(
-                run.corpora, held_out, load_mapping(), per_source=stage.weak_per_source, exclude=known
-            )
+        weak = data.load_weak_labels(
+            run.corpora,
+            held_out,
+            load_mapping(),
+            per_source=stage.weak_per_source,
+            exclude=known,
+            sources=frozenset(stage.weak_sources) or None,
         )
+        parts.append(weak)
     if stage.soft:
-        parts.append(
-            load_soft_labels([Path(file) for file in stage.soft], run.corpora, held_out, hand, share=stage.soft_share)
-        )
+        files = [Path(file) for file in stage.soft]
+        soft = load_soft_labels(files, run.corpora, held_out, hand, share=stage.soft_share)
+        kept = [row for row, source in enumerate(soft["source"]) if source not in stage.weak_sources]
+        parts.append(soft.select(kept))
     if not parts:
         raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
     return concatenate_datasets(parts)

@@ -36,7 +36,7 @@ def test_the_register_names_every_source_of_the_labels(register: tuple[Source, .
 
 def test_every_row_of_the_corpora_has_its_id(register: tuple[Source, ...]) -> None:
     ids = read_ids(DATA / "ids")
-    rows = {(source.language, source.name): source.rows for source in register}
+    rows: dict[tuple[str, str], int] = {(source.language, source.name): source.rows for source in register}
     assert {key: len(found) for key, found in ids.items()} == {key: rows[key] for key in ids}
     assert sum(map(len, ids.values())) == 542_874
 

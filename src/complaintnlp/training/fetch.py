@@ -260,7 +260,9 @@ def _ruled(record: Mapping[str, Any], rule: LabelRule) -> Any:
         return rule.constant
     value, values = record[rule.column], rule.values or {}
     if rule.names:
-        return {name: values[str(item)] for name, item in zip(rule.names, value, strict=False) if str(item) in values}
+        return {
+            name: values[str(item)] for name, item in zip(rule.names, value or (), strict=False) if str(item) in values
+        }
     return values.get(str(value))
 
 

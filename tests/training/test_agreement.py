@@ -10,7 +10,8 @@ import pytest
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.training.agreement import agreement
-from complaintnlp.training.project_labels import add_labels, text_id
+from complaintnlp.training.corpus_text import text_id
+from complaintnlp.training.project_labels import add_labels
 
 TEXTS = ("Առաքիչը ուշացավ։", "Ամեն ինչ լավ էր։", "Սառը ապուր էր։", "Խայտառակություն է, էլ չեմ գա։")
 FIRST: tuple[dict[str, Any], ...] = (

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from complaintnlp.errors import ConfigurationError
+from complaintnlp.training.corpus_text import text_id
 from complaintnlp.training.dataset import load_hand_labels, read_annotations, read_corpora
 from complaintnlp.training.project_labels import (
     add_labels,
     load_training_labels,
     read_project_labels,
     split_of,
-    text_id,
 )
 
 LABELS = {"types": ["delay_wait"], "intensity": 2, "nps": "detractor", "at_risk": 1, "reasons": ["R1"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from complaintnlp.training.dataset import (
 )
 from complaintnlp.training.encoder import load_encoder
 from complaintnlp.training.predict import predict
-from complaintnlp.training.recipe import Recipe
+from complaintnlp.training.recipe import DataSection, Recipe
 from complaintnlp.training.release import lineage, load_run
 from complaintnlp.training.soft_labels import save_soft_labels
 from complaintnlp.training.train import Run, load_mixture, output_prior, part_of, prepare_encoder, train
@@ -282,3 +283,60 @@ def test_a_start_that_is_no_finished_run_is_named(make_run: Callable[..., Run], 
     run.recipe = run.recipe.model_copy(update={"start": str(tmp_path / "nowhere")})
     with pytest.raises(ConfigurationError, match="nowhere"):
         train(run)
+
+
+def limited(run: Run, folder: Path, annotations: Path | None = None, *, source: str = "app-reviews") -> Run:
+    """The run, allowed only ``source`` by its recipe and a register in ``folder``."""
+    entry = 'language = "en"\nrows = 1\nlicence = "MIT"\nverified = true\n'
+    register = f'[[source]]\nname = "{source}"\npermissive = true\n{entry}'
+    register += f'[[source]]\nname = "waimai-10k"\npermissive = false\n{entry}'
+    (folder / "sources.toml").write_text(register, encoding="utf-8")
+    run.recipe = run.recipe.model_copy(update={"data": DataSection(licences="permissive")})
+    run.project, run.annotations = folder, annotations or run.annotations
+    return run
+
+
+def test_licences_limit_weak_hand_and_written_texts(
+    make_run: Callable[..., Run],
+    annotation_folder: Callable[..., Path],
+    annotate: Callable[..., dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    rows = [
+        annotate("train", "The food was cold.", "poor_quality", source="app-reviews"),
+        annotate("train", "The bill was wrong.", "price_billing", source="waimai-10k"),
+    ]
+    adapted = [
+        annotate("train", "Ապուրը սառն էր։", "poor_quality", origin="adapted", source="app-reviews"),
+        annotate("train", "Հաշիվը սխալ էր։", "price_billing", origin="adapted", source="waimai-10k"),
+    ]
+    written = annotate("train", "Geç kaldılar.", "delay_wait", origin="written", source="written")
+    (tmp_path / "written").mkdir()
+    with (tmp_path / "written" / "tr.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, written)
+        writer.writeheader()
+        writer.writerow(written)
+    run = limited(make_run("limited", TWO_STAGES), tmp_path, annotation_folder({"en": rows, "hy": adapted}))
+
+    hand = load_mixture(run, run.recipe.stage[1])
+    assert sorted(hand["text"]) == ["Geç kaldılar.", "The food was cold.", "Ապուրը սառն էր։"]
+    weak = load_mixture(run, run.recipe.stage[0])
+    assert set(weak["source"]) == {"app-reviews", "written"}
+    assert len(weak) > len(hand)
+
+
+def test_without_an_allowed_text_there_is_no_training(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = limited(make_run("none", [HAND]), tmp_path, source="elsewhere")
+    with pytest.raises(ConfigurationError, match="stage 'hand' has no text of an allowed source"):
+        load_mixture(run, run.recipe.stage[0])
+    run = limited(make_run("lost", [HAND]), tmp_path)
+    run.project = None
+    with pytest.raises(ConfigurationError, match=r"needs the register sources\.toml; name --project"):
+        load_mixture(run, run.recipe.stage[0])
+
+
+def test_the_vocabulary_counts_allowed_texts_only(
+    make_run: Callable[..., Run], tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    all_texts, few = make_run("all", [HAND]), limited(make_run("few", [HAND]), tmp_path)
+    assert prepare_encoder(few)[1].get_vocab_size() < prepare_encoder(all_texts)[1].get_vocab_size()

@@ -1,4 +1,4 @@
-"""Commands of those who train and measure models; all need the extra **train**."""
+"""Commands of those who train and measure models; nearly all need the extra **train**."""
 
 from __future__ import annotations
 
@@ -209,15 +209,69 @@ def label_queue(  # noqa: PLR0917 - options
 
 
 @data_app.command("report")
-def data_report(annotations: Annotations = ANNOTATIONS, corpora: Corpora = CORPORA) -> None:
-    """Print what each source teaches: rows, rows with targets, heads.
+def data_report(annotations: Annotations = ANNOTATIONS, corpora: Corpora = CORPORA, project: Project = PROJECT) -> None:
+    """Print what each source teaches: rows, rows with targets, heads, and whether its licence is permissive.
 
     Needs the extra **train**.
     """
     with training_extra("complaintnlp data report"):
         from complaintnlp.training.data_report import report_tables  # noqa: PLC0415
-    for table in report_tables(annotations, corpora):
+    from complaintnlp.training.sources import REGISTER_FILE, load_sources, permissive_names  # noqa: PLC0415
+
+    permissive = permissive_names(load_sources(project / REGISTER_FILE))
+    for table in report_tables(annotations, corpora, permissive):
         OUT.print(table)
+
+
+@data_app.command("fetch")
+def data_fetch(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="Folder with SOURCE/file for each source, as downloaded.", show_default=False),
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--output", help="Folder of corpora to write.")] = Path("corpora"),
+    permissive: Annotated[bool, typer.Option("--permissive", help="Only sources with a permissive licence.")] = False,
+    project: Project = PROJECT,
+) -> None:
+    """Say where each public source is, or build the corpora's rows from files that you downloaded. Downloads nothing.
+
+    Without --from it lists repository, commit and files. With it, the files that are there are read, and rows whose
+    id is one of the corpora's are written; what is missing is named.
+
+    Example: complaintnlp data fetch --from downloads -o corpora
+    """
+    from complaintnlp.training import fetch  # noqa: PLC0415
+    from complaintnlp.training.sources import REGISTER_FILE, load_sources  # noqa: PLC0415
+
+    sources = [source for source in load_sources(project / REGISTER_FILE) if source.permissive or not permissive]
+    if folder is None:
+        typer.echo("\n".join(fetch.source_lines(sources)))
+        return
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=len(sources))
+        results = fetch.build_corpora(
+            sources,
+            folder,
+            out,
+            fetch.read_ids(project / "ids"),
+            progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+        )
+    OUT.print(fetch.fetch_table(results))
+    OUT.print(f"{out}: {sum(result.matched for result in results):,} rows; details in {out / fetch.REPORT_FILE}")
+
+
+@data_app.command("ids")
+def data_ids(corpora: Corpora = CORPORA, project: Project = PROJECT) -> None:
+    """Write down the ids of the corpora's rows, by which data fetch knows them again.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp data ids"):
+        from complaintnlp.training.dataset import read_corpora  # noqa: PLC0415
+    from complaintnlp.training.fetch import write_ids  # noqa: PLC0415
+
+    write_ids(read_corpora(corpora), project / "ids")
+    OUT.print(f"{project / 'ids'} written")
 
 
 @data_app.command("add-labels")

@@ -38,8 +38,8 @@ _ARMENIAN_MARKED_WORD = re.compile(
 # Chinese follows a link without a space, and its full-width comma is a plain one by now: a Han letter ends a link.
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"'。】\u3400-\u4dbf\u4e00-\u9fff]+", re.IGNORECASE)
 # The bounded local part keeps the search linear on a long run of letters.
-_EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-_LONG_NUMBER = re.compile(r"(?<!\d)\d{10,}(?!\d)")
+EMAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+LONG_NUMBER = re.compile(r"(?<!\d)\d{10,}(?!\d)")
 _REPEAT = re.compile(rf"([^\d\s])\1{{{MAX_REPEAT},}}")
 _SPACE = re.compile(r"[\s\u3000]+")
 _NOT_PLAIN_SPACE = re.compile(r"^\s|\s$|\s{2,}|[^\S ]|\u3000")
@@ -159,8 +159,8 @@ def normalize(text: str) -> NormalizedText:
     if "://" in draft.text or "ww." in draft.text.lower():
         draft.replace(_URL, lambda _: "<url>")
     if "@" in draft.text:
-        draft.replace(_EMAIL, lambda _: "<email>")
-    draft.replace(_LONG_NUMBER, lambda _: "<number>")
+        draft.replace(EMAIL, lambda _: "<email>")
+    draft.replace(LONG_NUMBER, lambda _: "<number>")
     draft.replace(_REPEAT, lambda match: match[1] * MAX_REPEAT)
     if _NOT_PLAIN_SPACE.search(draft.text):
         draft.replace(_SPACE, lambda _: " ")

@@ -14,12 +14,18 @@ from complaintnlp.training.label_mapping import HEADS, load_mapping
 from complaintnlp.training.label_rates import measured_rates
 
 
-def report_tables(annotations: Path, corpora: Path) -> Iterator[Table]:
-    """Tables: hand labels per language and split, hand labels per failure type, and what each corpus teaches."""
+def report_tables(annotations: Path, corpora: Path, permissive: frozenset[str] = frozenset()) -> Iterator[Table]:
+    """Tables: hand labels per language and split, hand labels per failure type, and what each corpus teaches.
+
+    Args:
+        annotations: folder of hand labels.
+        corpora: folder of corpora with native labels.
+        permissive: sources to mark as permissive.
+    """
     rows = list(data.read_annotations(annotations))
     yield _hand_table(rows)
     yield _type_table(rows)
-    yield _corpora_table(annotations, corpora)
+    yield _corpora_table(annotations, corpora, permissive)
 
 
 def _hand_table(rows: list[dict[str, str]]) -> Table:
@@ -39,7 +45,7 @@ def _type_table(rows: list[dict[str, str]]) -> Table:
     return table
 
 
-def _corpora_table(annotations: Path, corpora: Path) -> Table:
+def _corpora_table(annotations: Path, corpora: Path, permissive: frozenset[str]) -> Table:
     mapping, held_out = load_mapping(), data.HeldOut.of(annotations)
     total: Counter[tuple[str, str]] = Counter()
     usable: Counter[tuple[str, str]] = Counter()
@@ -54,10 +60,12 @@ def _corpora_table(annotations: Path, corpora: Path) -> Table:
         if targets is not None:
             known = (head for head in HEADS if getattr(targets, head) not in (None, {}, ()))
             taught[key].update(["any", *known])
-    table = Table("language", "source", "rows", "usable", "taught", *HEADS, title="Corpora: rows that teach each head")
+    columns = ("language", "source", "rows", "usable", "taught", *HEADS, "permissive")
+    table = Table(*columns, title="Corpora: rows that teach each head")
     for key in sorted(total):
-        cells = (taught[key][head] for head in ("any", *HEADS))
-        table.add_row(*key, f"{total[key]:,}", f"{usable[key]:,}", *(f"{n:,}" if n else "-" for n in cells))
+        cells = (f"{taught[key][head]:,}" if taught[key][head] else "-" for head in ("any", *HEADS))
+        licence = "yes" if key[1] in permissive else "-"
+        table.add_row(*key, f"{total[key]:,}", f"{usable[key]:,}", *cells, licence)
     return table
 
 

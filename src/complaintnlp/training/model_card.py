@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +9,15 @@ from typing import Any, Final
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
 from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
+from complaintnlp.training.sources import WRITTEN, Source, load_sources
 
-_WRITTEN: Final = "written"
-"""Source of texts that were written for the project; they stand in ``data/written``."""
+_MIXED_TERMS: Final = """The
+weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
+non-commercial terms upstream. Check whether your use fits, or train your own."""
+_PERMISSIVE_TERMS: Final = """The
+weights were trained on texts written for this project and on the public texts below, all from repositories that state a
+permissive licence; nobody has asked the writers of the texts. Development texts, by which epoch and thresholds were
+chosen, come from other sources as well."""
 
 _TEMPLATE = """---
 license: other
@@ -83,9 +88,7 @@ language model in the source repository) teach soft targets by `src/complaintnlp
 
 ## Licence and sources
 
-The code is MIT. The base encoder is `{encoder}`; multilingual-e5-small is MIT (c) Intfloat contributors. The
-weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
-non-commercial terms upstream. Check whether your use fits, or train your own.
+The code is MIT. The base encoder is `{encoder}`; multilingual-e5-small is MIT (c) Intfloat contributors. {terms}
 
 {sources}
 
@@ -94,7 +97,7 @@ non-commercial terms upstream. Check whether your use fits, or train your own.
 """
 
 
-def write_card(model: Path, results: Path, sources: Path = Path("data/sources.csv")) -> Path:
+def write_card(model: Path, results: Path, sources: Path = Path("data/sources.toml")) -> Path:
     """Write ``README.md`` of a model folder.
 
     Args:
@@ -116,7 +119,8 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
         )
     config = json.loads((model / CONFIG_FILE).read_text(encoding="utf-8"))
     runs = folder.settings["training"]["runs"]
-    used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - {_WRITTEN}
+    used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - {WRITTEN}
+    register = _used_sources(sources, used)
     note = folder.settings["training"].get("note")
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)
     card = _TEMPLATE.format(
@@ -138,7 +142,8 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.cs
         fingerprint=report["fingerprint"],
         recipe=json.dumps([run["recipe"] for run in runs], indent=2, ensure_ascii=False),
         max_tokens=folder.max_tokens,
-        sources=_sources_table(sources, used),
+        terms=_PERMISSIVE_TERMS if all(source.permissive for source in register) else _MIXED_TERMS,
+        sources=_sources_table(register),
         confusion=confusion_markdown(report),
     )
     target = model / CARD_FILE
@@ -151,15 +156,18 @@ def _stage_line(name: str, stage: dict[str, Any]) -> str:
     return f"- Stage `{name}`: {rows}. Fingerprint `{stage['fingerprint']}`."
 
 
-def _sources_table(path: Path, used: set[str]) -> str:
-    lines = ["| language | source | rows | repository | licence stated there |", "| --- | --- | --- | --- | --- |"]
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["source"] in used]
-    missing = used - {row["source"] for row in rows}
+def _used_sources(path: Path, used: set[str]) -> list[Source]:
+    sources = [source for source in load_sources(path) if source.name in used]
+    missing = used - {source.name for source in sources}
     if missing:
         raise ConfigurationError(f"{path} has no row for {', '.join(sorted(missing))}; the card must name every source")
+    return sources
+
+
+def _sources_table(sources: list[Source]) -> str:
+    lines = ["| language | source | rows | repository | licence stated there |", "| --- | --- | --- | --- | --- |"]
     lines += [
-        f"| {row['language']} | {row['source']} | {row['rows']} | {row['repository']} | {row['licence_stated']} |"
-        for row in rows
+        f"| {source.language} | {source.name} | {source.rows} | {source.repository or 'unknown'} | {source.licence} |"
+        for source in sources
     ]
     return "\n".join(lines)

@@ -14,7 +14,6 @@ import csv
 import hashlib
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from datasets import Dataset
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.taxonomy import LANGUAGES
+from complaintnlp.training.corpus_text import text_id
 from complaintnlp.training.dataset import (
     HeldOut,
     check_labels,
@@ -102,12 +102,6 @@ def split_of(text_id: str) -> str:
     """The split of a newly labelled text, by a hash of its id: 70 train, 15 dev, 15 test in a hundred."""
     value = int(hashlib.sha1(b"split" + text_id.encode(), usedforsecurity=False).hexdigest()[:8], 16) % 100
     return "train" if value < _TRAIN_BELOW else "dev" if value < _DEV_BELOW else "test"
-
-
-def text_id(text: str) -> str:
-    """Id of a text, as in the corpora: it does not change with case, spacing or punctuation."""
-    words = re.sub(r"\W+", "", text.casefold()) or text
-    return hashlib.sha1(words.encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[str]:

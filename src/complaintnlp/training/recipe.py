@@ -29,6 +29,17 @@ class EncoderSection(_Section):
     min_piece_count: int = Field(default=2, ge=1)
 
 
+class DataSection(_Section):
+    """Which texts may be learned from: of ``all`` sources, or only of those that the register calls ``permissive``.
+
+    This limits the texts with native, soft and hand labels and those that the vocabulary is counted on. Texts written
+    for the project are always allowed; development and test texts stay those of all sources. What another run has
+    learned (``start``, ``soft``) follows that run's recipe.
+    """
+
+    licences: Literal["all", "permissive"] = "all"
+
+
 class LossSection(_Section):
     """Factor per head."""
 
@@ -114,6 +125,7 @@ class Recipe(_Section):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     pooling: Literal["attention", "mean"] = "attention"
     start: str | None = None
+    data: DataSection = DataSection()
     encoder: EncoderSection = EncoderSection()
     loss: LossSection = LossSection()
     stage: list[StageSection] = Field(min_length=1)

@@ -11,6 +11,7 @@ import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from complaintnlp.training.network import ComplaintNetwork, keep_layers
 from complaintnlp.training.project_labels import load_training_labels
 from complaintnlp.training.recipe import Recipe, StageSection
 from complaintnlp.training.soft_labels import load_soft_labels
+from complaintnlp.training.sources import REGISTER_FILE, WRITTEN, load_sources, permissive_names
 from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
 from complaintnlp.training.vocabulary import count_pieces, pieces_to_keep, trim
 
@@ -70,6 +72,23 @@ class Run:
     def data_file(self) -> Path:
         """What each stage trained on."""
         return self.folder / "data.json"
+
+    @cached_property
+    def allowed_sources(self) -> frozenset[str] | None:
+        """Sources that the recipe's licences allow, with the project's own texts; None allows all.
+
+        Raises:
+            ConfigurationError: the recipe limits them, and the project's folder has no register.
+        """
+        if self.recipe.data.licences == "all":
+            return None
+        if self.project is None:
+            raise ConfigurationError(f"licences = 'permissive' needs the register {REGISTER_FILE}; name --project")
+        return permissive_names(load_sources(self.project / REGISTER_FILE)) | {WRITTEN}
+
+    def allows(self, source: str) -> bool:
+        """Whether the run may learn from this source."""
+        return self.allowed_sources is None or source in self.allowed_sources
 
     @property
     def table_file(self) -> Path:
@@ -207,7 +226,9 @@ def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
     corpus = (
         data.model_text(row["text"], row["lang"])
         for row in data.read_corpora(run.corpora)
-        if not data.is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
+        if run.allows(row["source"])
+        and not data.is_out_of_domain_test(row)
+        and not held_out.holds(row["id"], row["text"])
     )
     counts = count_pieces(tokenizer, corpus)
     counts.update(count_pieces(tokenizer, training_labels(run)["text"]))
@@ -216,7 +237,13 @@ def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:
 
 def training_labels(run: Run) -> Dataset:
     """The hand-labelled texts that a run may train on."""
-    return load_training_labels(run.annotations, run.project, run.corpora)
+    return _allowed(run, load_training_labels(run.annotations, run.project, run.corpora))
+
+
+def _allowed(run: Run, texts: Dataset) -> Dataset:
+    if run.allowed_sources is None:
+        return texts
+    return texts.select([row for row, source in enumerate(texts["source"]) if run.allows(source)])
 
 
 def load_mixture(run: Run, stage: StageSection) -> Dataset:
@@ -246,7 +273,10 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
         parts.append(soft.select(kept))
     if not parts:
         raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
-    return concatenate_datasets(parts)
+    mixture = _allowed(run, concatenate_datasets(parts))
+    if not len(mixture):
+        raise ConfigurationError(f"stage {stage.name!r} has no text of an allowed source; see licences in the recipe")
+    return mixture
 
 
 def part_of(hand: Dataset, part: float) -> Dataset:

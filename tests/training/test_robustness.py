@@ -18,7 +18,7 @@ from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training.evaluate import evaluate_model, write_report
 from complaintnlp.training.metrics import GROUPS, Gold
 from complaintnlp.training.perturb import PERTURBATIONS, RAISE_INTENSITY
-from complaintnlp.training.robustness import Reader, Reading, _changes, measure_robustness, robustness_markdown
+from complaintnlp.training.robustness import Reader, Reading, _change, measure_robustness, robustness_markdown
 
 TURKISH = "Kargom üç haftadır gelmedi, müşteri hizmetleri de cevap vermiyor."
 GERMAN = "Das Paket ist nie angekommen und niemand antwortet auf meine Nachrichten."
@@ -126,7 +126,7 @@ def test_what_a_change_costs(tiny_folder: ModelFolder) -> None:
         at_risk=right.decisions.at_risk,
         risk_reasons=right.decisions.risk_reasons,
     )
-    cost = _changes("typos", right, wrong, gold, ["en", "tr", "tr"])
+    cost = _change("typos", right, wrong, gold, ["en", "tr", "tr"])
     assert cost["en"]["type_micro_f1"] == {"before": 1.0, "after": 1.0, "low": 0.0, "high": 0.0}
     assert cost["tr"]["type_micro_f1"] == {"before": 1.0, "after": 0.0, "low": -1.0, "high": -1.0}
     assert (cost["en"]["other_types"], cost["tr"]["other_types"]) == (0.0, 1.0)

@@ -6,7 +6,7 @@ Hand-labelled texts are changed (`complaintnlp.training.perturb`) and read again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,14 +22,17 @@ from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import combined_scores, window_logits
-from complaintnlp.training.checklist import load_checklists, run_checklists
+from complaintnlp.training.checklist import KINDS, load_checklists, run_checklists
 from complaintnlp.training.compare import bootstrap
-from complaintnlp.training.evaluate import figures, gold_of, groups_of, weights_hash
+from complaintnlp.training.evaluate import figures, gold_of, groups_of, table_row, weights_hash
 from complaintnlp.training.metrics import Gold, Rows, by_group, select
 from complaintnlp.training.perturb import PERTURBATIONS, RAISE_INTENSITY, SLICES, perturb
 
 FIGURES: Final = ("type_micro_f1", "detractor_f1", "intensity_qwk")
 """Figures of `complaintnlp.training.metrics.evaluate_group` that are measured before and after a change."""
+
+_WHOLE_PATH: Final = "whole_path_type_micro_f1"
+_TITLES: Final = ("type micro-F1", "detractor F1", "intensity QWK", "misread", "type micro-F1, language detected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def measure_robustness(
 
     Returns:
         ``model``, ``split``, ``fingerprint`` of the unchanged texts; ``changes``, per change and group what
-        `_difference` gives; ``slices``, per slice and group the figures; ``checklist``, see
+        `_change` gives; ``slices``, per slice and group the figures; ``checklist``, see
         `complaintnlp.training.checklist.run_checklists`.
     """
     checklists = load_checklists(checklist)
@@ -128,19 +131,22 @@ def measure_robustness(
     for done, name in enumerate(PERTURBATIONS, start=1):
         progress(name, done, len(steps))
         changed = [perturb(name, text, row["language"], row["id"]) for text, row in zip(texts, rows, strict=True)]
-        kept = np.array([i for i, text in enumerate(changed) if text is not None], dtype=np.intp)
+        kept = _rows(text is not None for text in changed)
         if len(kept):
             after = reader.read([text for text in changed if text is not None], [languages[i] for i in kept])
-            report["changes"][name] = _changes(
-                name, before.at(kept), after, select(gold, kept), [groups[i] for i in kept]
-            )
+            own = [groups[i] for i in kept]
+            report["changes"][name] = _change(name, before.at(kept), after, select(gold, kept), own)
     for name, holds in SLICES.items():
-        kept = np.array([i for i, text in enumerate(texts) if holds(text, languages[i])], dtype=np.intp)
+        kept = _rows(holds(text, language) for text, language in zip(texts, languages, strict=True))
         report["slices"][name] = _figures(before.at(kept), select(gold, kept), [groups[i] for i in kept])
     progress(steps[-1], len(steps) - 1, len(steps))
     report["checklist"] = run_checklists(checklists, reader.decide)
     progress(steps[-1], len(steps), len(steps))
     return report
+
+
+def _rows(chosen: Iterable[bool]) -> Rows:
+    return np.flatnonzero(np.fromiter(chosen, dtype=np.bool_))
 
 
 def _figures(reading: Reading, gold: Gold, groups: list[str]) -> dict[str, dict[str, float]]:
@@ -152,13 +158,13 @@ def _figures(reading: Reading, gold: Gold, groups: list[str]) -> dict[str, dict[
         group: {
             **{name: values[name] for name in ("texts", *FIGURES)},
             **misread[group],
-            "whole_path_type_micro_f1": whole[group]["type_micro_f1"],
+            _WHOLE_PATH: whole[group]["type_micro_f1"],
         }
         for group, values in known.items()
     }
 
 
-def _changes(name: str, before: Reading, after: Reading, gold: Gold, groups: list[str]) -> dict[str, dict[str, Any]]:
+def _change(name: str, before: Reading, after: Reading, gold: Gold, groups: list[str]) -> dict[str, dict[str, Any]]:
     """Per group: number of ``texts``; each figure ``before`` and ``after``; share of the texts with ``other_types``.
 
     The difference of type micro-F1 has a 95% bootstrap interval over the texts (``low``, ``high``).
@@ -186,51 +192,53 @@ def _interval(before: Reading, after: Reading, gold: Gold) -> dict[str, float]:
 
 def robustness_markdown(report: dict[str, Any]) -> str:
     """The report as markdown: changes, slices, checklist."""
-    lines = [
-        f"{report['model']['name']} {report['model']['version']}, {report['split']} split",
-        "",
-        *_table(
-            *("change", "group", "texts", "type micro-F1", "difference (95%)", "detractor F1", "intensity QWK"),
-            *("other types", "misread", "type micro-F1, language detected"),
-        ),
-    ]
-    for name, groups in report["changes"].items():
+    return "\n".join(
+        (
+            f"{report['model']['name']} {report['model']['version']}, {report['split']} split",
+            "",
+            *_changes_table(report["changes"]),
+            "",
+            *_slices_table(report["slices"]),
+            "",
+            *_checklist_table(report["checklist"]["languages"]),
+        )
+    )
+
+
+def _changes_table(changes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
+    yield from _head(
+        "change", "group", "texts", "type micro-F1", "difference (95%)", *_TITLES[1:3], "other types", *_TITLES[3:]
+    )
+    for name, groups in changes.items():
         for group, values in groups.items():
             f1 = values["type_micro_f1"]
-            cells = [
-                name,
-                group,
-                f"{values['texts']:.0f}",
-                _pair(f1),
+            cells = (
+                *(name, group, f"{values['texts']:.0f}", _pair(f1)),
                 f"{f1['after'] - f1['before']:+.3f} ({f1['low']:+.3f} to {f1['high']:+.3f})",
-                _pair(values["detractor_f1"]),
-                _pair(values.get("intensity_qwk")),
-                _number(values["other_types"]),
-                _pair(values["misread"]),
-                _pair(values["whole_path_type_micro_f1"]),
-            ]
-            lines.append(_row(cells))
-    names = ("type_micro_f1", "detractor_f1", "intensity_qwk", "misread", "whole_path_type_micro_f1")
-    titles = ("type micro-F1", "detractor F1", "intensity QWK", "misread", "type micro-F1, language detected")
-    lines += ["", *_table("slice", "group", "texts", *titles)]
-    for name, groups in report["slices"].items():
+                *(_pair(values["detractor_f1"]), _pair(values.get("intensity_qwk")), _number(values["other_types"])),
+                *(_pair(values["misread"]), _pair(values[_WHOLE_PATH])),
+            )
+            yield table_row(cells)
+
+
+def _slices_table(slices: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
+    yield from _head("slice", "group", "texts", *_TITLES)
+    for name, groups in slices.items():
         for group, values in groups.items():
-            lines.append(_row([name, group, f"{values['texts']:.0f}", *(_number(values[each]) for each in names)]))
-    rates = ("passed", "types", "intensity", "nps", "at_risk")
-    lines += ["", *_table("checklist", "capability", "templates", "cases", *rates)]
-    for language, capabilities in report["checklist"]["languages"].items():
+            shown = (_number(values[figure]) for figure in (*FIGURES, "misread", _WHOLE_PATH))
+            yield table_row((name, group, f"{values['texts']:.0f}", *shown))
+
+
+def _checklist_table(languages: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
+    yield from _head("checklist", "capability", "templates", "cases", "passed", *KINDS)
+    for language, capabilities in languages.items():
         for capability, values in capabilities.items():
-            counts = (f"{values[each]:.0f}" for each in ("templates", "cases"))
-            lines.append(_row([language, capability, *counts, *(_number(values[each]) for each in rates)]))
-    return "\n".join(lines)
+            counts = (f"{values[name]:.0f}" for name in ("templates", "cases"))
+            yield table_row((language, capability, *counts, *(_number(values[name]) for name in ("passed", *KINDS))))
 
 
-def _table(*titles: str) -> tuple[str, str]:
-    return _row(titles), _row(["---"] * len(titles))
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _head(*titles: str) -> tuple[str, str]:
+    return table_row(titles), table_row(["---"] * len(titles))
 
 
 def _pair(figure: dict[str, float] | None) -> str:

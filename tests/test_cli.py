@@ -235,7 +235,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 def test_the_commands_are_these() -> None:
     names = {" ".join(path) for path in commands()}
     expected = ["analyze", "score", "serve", "train", "export", "evaluate", "card", "soft-label"]
-    assert names >= {*expected, "data report", "data rates"}
+    assert names >= {*expected, "robustness", "data report", "data rates"}
 
 
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
@@ -274,9 +274,10 @@ def test_wrong_usage_is_explained(run: Run, arguments: tuple[str, ...], problem:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("command", ["evaluate", "robustness"])
 @pytest.mark.parametrize("split", ["train", "all", ""])
-def test_a_bad_split_is_refused_before_anything_is_loaded(run: Run, split: str) -> None:
-    assert f"--split {split!r} is not one of dev, test" in error_of(run("evaluate", "--split", split))
+def test_a_bad_split_is_refused_before_anything_is_loaded(run: Run, command: str, split: str) -> None:
+    assert f"--split {split!r} is not one of dev, test" in error_of(run(command, "--split", split))
 
 
 # --- a fresh interpreter
@@ -316,6 +317,7 @@ main()
         (["train", "recipe.toml"], "torch", "train"),
         (["export", "run", "-o", "out"], "torch", "train"),
         (["evaluate"], "datasets", "train"),
+        (["robustness"], "opencc", "train"),
         (["serve"], "fastapi", "serve"),
         (["serve"], "uvicorn", "serve"),
     ],

@@ -65,6 +65,15 @@ def test_figures_of_four_texts() -> None:
     assert figures["reviewed"] == 0.0
 
 
+def test_agreement_on_one_level_alone_is_no_agreement() -> None:
+    gold, scores = gold_and_scores()
+    one = select(gold, np.array([0]))
+    answered = decide(scores, Policy())
+    assert np.isnan(
+        evaluate_group(select(scores, np.array([0])), one, select(answered, np.array([0])))["intensity_qwk"]
+    )
+
+
 def test_one_class_alone_has_no_ranking() -> None:
     gold, scores = gold_and_scores()
     rows = np.array([0, 2])

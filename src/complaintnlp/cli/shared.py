@@ -48,6 +48,7 @@ Project = Annotated[Path, typer.Option(help="Folder of the project's own labels/
 ANNOTATIONS = Path("../shared/annotations")
 CORPORA = Path("../shared/corpora")
 PROJECT = Path("data")
+CHECKLIST = PROJECT / "checklist"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 from complaintnlp import __version__
 from complaintnlp.cli.shared import (
     ANNOTATIONS,
+    CHECKLIST,
     CORPORA,
     ERR,
     OUT,
@@ -92,8 +93,7 @@ def evaluate(  # noqa: PLR0917 - options
 
     Needs the extra **train**.
     """
-    if split not in {"dev", "test"}:
-        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
+    _check_split(split)
     with training_extra("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
         from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
@@ -108,6 +108,41 @@ def evaluate(  # noqa: PLR0917 - options
     typer.echo(evaluation.confusion_markdown(report))
     if out is not None:
         evaluation.write_report(report, out)
+        ERR.print(f"written to {out}", style="dim")
+
+
+@app.command()
+def robustness(
+    model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
+    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    checklist: Annotated[Path, typer.Option(help="Folder of hand-written checklists.")] = CHECKLIST,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
+    ] = None,
+    annotations: Annotations = ANNOTATIONS,
+) -> None:
+    """Measure what typing errors, capitals, other letters and the like cost a model, and run the checklists.
+
+    Needs the extra **train**.
+
+    Example: complaintnlp robustness models/mine -o report.json
+    """
+    _check_split(split)
+    with training_extra("complaintnlp robustness"):
+        from complaintnlp.training import robustness as room  # noqa: PLC0415
+        from complaintnlp.training.evaluate import write_report  # noqa: PLC0415
+    with progress_bar() as bar:
+        task = bar.add_task("loading", total=None)
+        report = room.measure_robustness(
+            model,
+            annotations,
+            split,
+            checklist,
+            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+        )
+    typer.echo(room.robustness_markdown(report))
+    if out is not None:
+        write_report(report, out)
         ERR.print(f"written to {out}", style="dim")
 
 
@@ -363,6 +398,11 @@ def fit_risk(
     out.write_text(policy_toml(report.policy), encoding="utf-8")
     typer.echo(report_markdown(report))
     ERR.print(f"written to {out}", style="dim")
+
+
+def _check_split(split: str) -> None:
+    if split not in {"dev", "test"}:
+        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
 
 
 def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -168,24 +168,24 @@ def markdown_tables(report: dict[str, Any]) -> str:
     lines = [
         f"{report['model']['name']} {report['model']['version']}, {split}",
         "",
-        _row(["", *names]),
-        _row(["---"] * (len(names) + 1)),
+        table_row(["", *names]),
+        table_row(["---"] * (len(names) + 1)),
     ]
     for key, title in FIGURES.items():
-        lines.append(_row([title, *(_number(report["groups"][name][key], key) for name in names)]))
+        lines.append(table_row([title, *(_number(report["groups"][name][key], key) for name in names)]))
     bounds = (report["intervals"][name] for name in names)
-    lines.append(_row(["type micro-F1, 95% interval", *(f"{b['low']:.3f}-{b['high']:.3f}" for b in bounds)]))
+    lines.append(table_row(["type micro-F1, 95% interval", *(f"{b['low']:.3f}-{b['high']:.3f}" for b in bounds)]))
     for key, title in (
         ("exact_if_flagged", "all types exact, flagged"),
         ("exact_otherwise", "all types exact, others"),
     ):
-        lines.append(_row([title, *(_number(report["review"][name][key], key) for name in names)]))
-    lines.append(_row(["language misread", *(_number(report["language"][name]["misread"], "") for name in names)]))
+        lines.append(table_row([title, *(_number(report["review"][name][key], key) for name in names)]))
+    lines.append(table_row(["language misread", *(_number(report["language"][name]["misread"], "") for name in names)]))
     if report["baselines"]:
-        lines += ["", _row(["type micro-F1", *names]), _row(["---"] * (len(names) + 1))]
+        lines += ["", table_row(["type micro-F1", *names]), table_row(["---"] * (len(names) + 1))]
         rows = {report["model"]["name"]: report["groups"], **report["baselines"]}
         for title, groups in rows.items():
-            lines.append(_row([title, *(_number(groups[name]["type_micro_f1"], "") for name in names)]))
+            lines.append(table_row([title, *(_number(groups[name]["type_micro_f1"], "") for name in names)]))
     return "\n".join(lines)
 
 
@@ -193,10 +193,11 @@ def confusion_markdown(report: dict[str, Any]) -> str:
     """Confusion tables as markdown; rows are gold, columns answers."""
     lines: list[str] = []
     for name, table in report["confusion"].items():
-        lines += ["", f"{name} (rows: gold, columns: answer)", "", _row(["", *table["labels"]])]
-        lines.append(_row(["---"] * (len(table["labels"]) + 1)))
+        lines += ["", f"{name} (rows: gold, columns: answer)", "", table_row(["", *table["labels"]])]
+        lines.append(table_row(["---"] * (len(table["labels"]) + 1)))
         lines += [
-            _row([label, *map(str, counts)]) for label, counts in zip(table["labels"], table["counts"], strict=True)
+            table_row([label, *map(str, counts)])
+            for label, counts in zip(table["labels"], table["counts"], strict=True)
         ]
     return "\n".join(lines)
 
@@ -207,7 +208,8 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(json_ready(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _row(cells: list[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
+    """One row of a markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

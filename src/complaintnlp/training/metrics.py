@@ -86,9 +86,7 @@ def evaluate_group(scores: Scores, gold: Gold, decisions: Decisions) -> dict[str
         "type_micro_f1": _f1(gold.failure_types, decisions.failure_types, "micro"),
         "type_macro_f1": _macro_f1(gold.failure_types, decisions.failure_types),
         "primary_accuracy": float((decisions.primary == gold.primary)[named].mean()) if named.any() else np.nan,
-        "intensity_qwk": float(
-            cohen_kappa_score(gold.intensity, decisions.intensity, weights="quadratic", labels=range(MAX_INTENSITY + 1))
-        ),
+        "intensity_qwk": _weighted_kappa(gold.intensity, decisions.intensity),
         "intensity_mae": float(np.abs(gold.intensity - decisions.intensity).mean()),
         "nps_macro_f1": _f1(gold.nps, decisions.nps, "macro"),
         "detractor_f1": _f1(gold.nps == detractor, decisions.nps == detractor, "binary"),
@@ -139,6 +137,12 @@ def confusion_tables(gold: Gold, decisions: Decisions) -> dict[str, dict[str, An
 
 def _f1(gold: NDArray[Any], said: NDArray[Any], average: str) -> float:
     return float(f1_score(gold, said, average=average, zero_division=0.0))
+
+
+def _weighted_kappa(gold: NDArray[np.int64], said: NDArray[np.intp]) -> float:
+    if len(np.unique([*gold, *said])) < 2:
+        return float("nan")
+    return float(cohen_kappa_score(gold, said, weights="quadratic", labels=range(MAX_INTENSITY + 1)))
 
 
 def _macro_f1(gold: NDArray[np.bool_], said: NDArray[np.bool_]) -> float:

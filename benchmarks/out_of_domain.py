@@ -15,6 +15,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from complaintnlp import Analyzer
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training.dataset import is_out_of_domain_test, read_corpora
@@ -62,11 +64,11 @@ def main() -> None:
     texts = written() | (collected(arguments.corpora) if arguments.corpora.is_dir() else {})
     print("| what | language | texts | with a failure type | of those not sent to review |")
     print("| --- | --- | --- | --- | --- |")
-    totals = dict.fromkeys(LANGUAGES, (0, 0, 0))
+    totals = {language: np.zeros(3, dtype=int) for language in LANGUAGES}
     for (kind, language), group in sorted(texts.items()):
         found, certain = share_with_types(analyzer, group)
         print(f"| {kind} | {language} | {len(group)} | {found / len(group):.1%} | {certain / len(group):.1%} |")
-        totals[language] = tuple(map(sum, zip(totals[language], (len(group), found, certain), strict=True)))
+        totals[language] += len(group), found, certain
     for language, (count, found, certain) in totals.items():
         print(f"| all | {language} | {count} | {found / count:.1%} | {certain / count:.1%} |")
 

@@ -42,9 +42,9 @@ from complaintnlp.recovery.playbook import Playbook, load_playbook
 from complaintnlp.recovery.reply import draft_reply
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, RISK_REASON_IDS
 from complaintnlp.text.language import detect
+from complaintnlp.text.model_text import text_for_model
 from complaintnlp.text.normalize import NormalizedText, normalize
 from complaintnlp.text.scripts import stands_in_script_of
-from complaintnlp.text.transliterate import text_for_model
 
 DOUBTFUL_LANGUAGE: Final = 0.6
 """Below this language confidence a person should look: the scores may rest on a misread language."""

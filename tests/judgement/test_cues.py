@@ -10,8 +10,8 @@ import pytest
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.cues import CUE_KINDS, Cue, CueKind, find_cues, fold, load_cues, read_cues
 from complaintnlp.taxonomy import LANGUAGES
+from complaintnlp.text.model_text import text_for_model
 from complaintnlp.text.normalize import normalize
-from complaintnlp.text.transliterate import text_for_model
 
 SOURCE = resources.files("complaintnlp.judgement").joinpath("severity_cues.toml").read_text(encoding="utf-8")
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaintnlp.text.normalize import normalize
-from complaintnlp.text.transliterate import armenian_letters, text_for_model
+from complaintnlp.text.transliterate import armenian_letters
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,6 @@ def test_what_stands_in_armenian_letters_stays() -> None:
 
 def test_masks_numbers_and_marks_stay() -> None:
     assert armenian_letters(normalize("tes <url> 5 angam!!! 😡")).text == "տես <url> 5 անգամ!!! 😡"
-
-
-def test_only_armenian_is_rewritten() -> None:
-    text = normalize("kargom gelmedi")
-    assert text_for_model(text, "tr") is text
-    assert text_for_model(text, "en") is text
-    assert text_for_model(text, "hy").text != text.text
 
 
 def test_every_letter_points_to_its_word() -> None:

@@ -165,7 +165,7 @@ def find_cues(text: NormalizedText, language: str) -> tuple[Cue, ...]:
     """Every cue that the text states and does not take back.
 
     Args:
-        text: as the model reads it (`complaintnlp.text.transliterate.text_for_model`).
+        text: as the model reads it (`complaintnlp.text.model_text.text_for_model`).
         language: one of the supported languages; any other has no cues.
 
     Returns:

@@ -43,11 +43,6 @@ _ARMENIAN_LETTER: Final = re.compile("[\u0531-\u0556\u0561-\u0587]")
 _LATIN_LETTER: Final = re.compile("[A-Za-z]")
 
 
-def text_for_model(text: NormalizedText, language: str) -> NormalizedText:
-    """What the encoder reads: the normalised text, Armenian always in Armenian letters."""
-    return armenian_letters(text) if language == "hy" else text
-
-
 def armenian_letters(text: NormalizedText) -> NormalizedText:
     """Rewrite an Armenian text that stands mostly in Latin letters; any other comes back as it is.
 

@@ -29,8 +29,8 @@ from complaintnlp.taxonomy import (
     NPS_CLASS_IDS,
     RISK_REASON_IDS,
 )
+from complaintnlp.text.model_text import text_for_model
 from complaintnlp.text.normalize import normalize
-from complaintnlp.text.transliterate import text_for_model
 from complaintnlp.training.label_mapping import LabelMapping, WeakTargets
 
 SPLITS: Final = ("train", "dev", "test")

@@ -38,17 +38,19 @@ class TokenizedData:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, tokenizer: Tokenizer, max_tokens: int, pad_id: int, language_factors: Mapping[str, float]
+        cls, dataset: Dataset, tokenizer: Tokenizer, max_tokens: int, pad_id: int, factors: Mapping[str, float]
     ) -> TokenizedData:
         """Tokenise a data set.
 
-        ``language_factors`` say how often a language's hand-labelled texts occur in an epoch (once by default); weakly
-        labelled texts occur once.
+        ``factors`` say how often hand-labelled texts of a language and of an origin occur in an epoch: both multiply,
+        once by default. Weakly labelled texts occur once.
         """
         columns = ("weight", *HEADS)
         targets = {name: torch.tensor(np.asarray(dataset[name]), dtype=torch.float32) for name in columns}
         origins = zip(dataset["language"], dataset["origin"], strict=True)
-        copies = np.array([1.0 if origin == "weak" else language_factors.get(code, 1.0) for code, origin in origins])
+        copies = np.array(
+            [1.0 if origin == "weak" else factors.get(code, 1.0) * factors.get(origin, 1.0) for code, origin in origins]
+        )
         return cls(tokenize(tokenizer, dataset["text"], max_tokens), targets, copies, pad_id)
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

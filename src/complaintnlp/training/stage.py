@@ -105,7 +105,7 @@ class StageTrainer:
             tokenizer,
             recipe.max_tokens,
             network.encoder.config.pad_token_id,
-            {str(language): factor for language, factor in self.stage.language_factors.items()},
+            {**self.stage.language_factors, **self.stage.origin_factors},
         )
         seed = recipe.seed + 1000 * state.stage
         self.plan = [self.tokens.epoch(seed + epoch, self.stage.batch_tokens) for epoch in range(self.stage.epochs)]

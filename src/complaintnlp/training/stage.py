@@ -125,8 +125,11 @@ class StageTrainer:
         self.average = saved["average"]
         torch.set_rng_state(saved["random"])
 
-    def run(self, development: Dataset, progress: Progress) -> None:
-        """Train to the end of the stage, or until its patience is used up."""
+    def run(self, development: Dataset | None, progress: Progress) -> None:
+        """Train to the end of the stage, or until its patience is used up.
+
+        Without development texts no epoch is chosen: the last one counts.
+        """
         state, stage = self.state, self.stage
         logger.info("stage %r: %d batches, %s", stage.name, self.total, "bf16" if self.half else "fp32")
         while state.epoch < stage.epochs and not self._out_of_patience():
@@ -168,10 +171,10 @@ class StageTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _finish_epoch(self, loss: float, development: Dataset) -> None:
+    def _finish_epoch(self, loss: float, development: Dataset | None) -> None:
         state = self.state
-        figures = self._evaluate(development)
-        score = selection_score(figures)
+        figures = {} if development is None else self._evaluate(development)
+        score = selection_score(figures) if figures else float(state.epoch)
         entry = {"stage": self.stage.name, "epoch": state.epoch + 1, "loss": loss, "score": score, "dev": figures}
         state.history.append(entry)
         self.folder.metrics.write_text(json.dumps(json_ready(state.history), indent=2), encoding="utf-8")

@@ -75,7 +75,7 @@ class OwnData:
         Raises:
             InvalidInputError: no row has a label, or too few texts are left in a part.
         """
-        if len(self.left_out.get(UNLABELLED, ())) == self.rows:
+        if 0 < self.rows == len(self.left_out.get(UNLABELLED, ())):
             raise InvalidInputError(f"no row has a label; columns that teach: {', '.join(LABEL_COLUMNS)}")
         if len(self.train) < MIN_TRAIN or len(self.held_out) < MIN_HELD_OUT:
             raise InvalidInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
 
 from complaintnlp.judgement.decide import Decisions, Policy
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, Scores
@@ -71,8 +73,9 @@ def partial_figures(scores: Scores, decisions: Decisions, texts: Dataset, groups
         for head, names in FIGURES_OF.items():
             rows = np.intersect1d(members, known[head])
             parts = (select(part, rows) for part in (scores, gold, decisions))
-            # A few texts of one level leave the kappa undefined.
-            with np.errstate(invalid="ignore"):
+            with warnings.catch_warnings():
+                # A few texts of one level leave the kappa undefined: it is NaN then, and shown as a dash.
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
                 found = evaluate_group(*parts) if len(rows) else dict.fromkeys(names, float("nan"))
             figures[group] |= {name: found[name] for name in names}
     return figures

@@ -52,7 +52,7 @@ SAMPLES: Final = Path("data/samples")
 """Our own labelled sample, where no annotations are at hand to measure forgetting on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RetrainOptions:
     """How to train.
 
@@ -63,6 +63,7 @@ class RetrainOptions:
         frozen_layers: lowest layers that do not learn, beside the embeddings; half of all if None.
         learning_rate: peak rate of the top layer.
         head_learning_rate: peak rate of the heads.
+        batch_tokens: padded tokens a batch.
         seed: of the order of the texts and of dropout.
     """
 
@@ -70,8 +71,9 @@ class RetrainOptions:
     version: str = "1"
     epochs: int = 3
     frozen_layers: int | None = None
-    learning_rate: float = 1e-4
-    head_learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 2e-3
+    batch_tokens: int = 1024
     seed: int = 13
 
 
@@ -211,7 +213,7 @@ def _recipe(options: RetrainOptions, base: ModelFolder, network: ComplaintNetwor
         epochs=options.epochs,
         learning_rate=options.learning_rate,
         head_learning_rate=options.head_learning_rate,
-        batch_tokens=1024,
+        batch_tokens=options.batch_tokens,
         frozen_layers=frozen,
     )
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in out.resolve().name.casefold()).strip("-")

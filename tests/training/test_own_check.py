@@ -114,8 +114,8 @@ def test_the_table_tells_rare_and_missing_labels() -> None:
     assert data.types == ("delay_wait", "price_billing")
     assert "rare: fewer than 10" in lines["price_billing"]
     assert "rare" not in lines["delay_wait"]
-    assert "never: stays as the model answers now" in lines["staff_conduct"]
-    assert "unknown: stays as the model answers now" in lines["intensity"]
+    assert "never: stays as it is" in lines["staff_conduct"]
+    assert "unknown: stays as it is" in lines["intensity"]
 
 
 def test_too_few_texts_are_refused() -> None:

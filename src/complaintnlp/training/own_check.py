@@ -197,7 +197,7 @@ def _labels_table(data: OwnData) -> Table:
     for head, labels in HEAD_LABELS.items():
         known = [part[head] for part in counts]
         if not any(known):
-            table.add_row(head, "-", "-", "unknown: stays as the model answers now")
+            table.add_row(head, "-", "-", "unknown: stays as it is")
             continue
         table.add_row(head, *(f"{n:,}" for n in known), "texts with this label known", style="bold")
         for label in labels:
@@ -209,7 +209,7 @@ def _labels_table(data: OwnData) -> Table:
 
 def _note(head: str, train: int, held_out: int) -> str:
     if train + held_out == 0:
-        return "never: stays as the model answers now" if head == "failure_types" else "never"
+        return "never: stays as it is" if head == "failure_types" else "never"
     return f"rare: fewer than {RARE_BELOW}" if train < RARE_BELOW else ""
 
 

@@ -19,8 +19,11 @@ from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
+from complaintnlp.model.scores import LOGIT_COUNT
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training.encoder import save_encoder
+from complaintnlp.training.export import write_model_folder
+from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.recipe import Recipe
 from complaintnlp.training.train import Run
 
@@ -331,3 +334,34 @@ def make_run(source: str, annotations: Path, corpora: Path, tmp_path: Path) -> C
         return Run(recipe, tmp_path / "runs" / name, annotations, corpora)
 
     return make
+
+
+@pytest.fixture
+def released(encoder: BertModel, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    """The tiny network as a model folder, untrained, as if it were a released model."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = ComplaintNetwork(encoder, dropout=0.0)
+    network.set_output_prior(torch.full((LOGIT_COUNT,), -2.0))
+    folder = tmp_path / "released"
+    write_model_folder(folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training={})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def own_rows() -> list[tuple[int, dict[str, str]]]:
+    """A user's table: failure types under names of the user's own, NPS scores, and nothing else."""
+    scores = {"promoter": "10", "passive": "7", "detractor": "2"}
+    kinds = {"delay_wait", "price_billing", "poor_quality", ""}
+    rows = [row for code in ("en", "tr", "zh") for row in annotation_rows(code) if row["primary"] in kinds]
+    return [
+        (
+            number,
+            {
+                "text": row["text"],
+                "failure_types": "slow" if row["primary"] == "delay_wait" else row["primary"] or "none",
+                "nps_score": scores[row["nps_class"]],
+            },
+        )
+        for number, row in enumerate(rows, start=2)
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,38 +24,6 @@ from complaintnlp.cli.shared import (
     training_extra,
 )
 from complaintnlp.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from complaintnlp.training.train import Run
-
-
-@app.command()
-def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe, for example training/recipes/v0.toml.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: runs/NAME of the recipe.", show_default=False)
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
-    annotations: Annotations = ANNOTATIONS,
-    corpora: Corpora = CORPORA,
-    project: Project = PROJECT,
-) -> None:
-    """Train by a recipe. Checkpoints every few minutes; an interrupted run continues with --resume.
-
-    Needs the extra **train**.
-
-    Example: complaintnlp train training/recipes/v0.toml
-    """
-    with training_extra("complaintnlp train"):
-        from complaintnlp.training.train import train as run_training  # noqa: PLC0415
-    run = _run(recipe, out, annotations, corpora, project)
-    with progress_bar() as bar:
-        task = bar.add_task("preparing", total=None)
-        run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
-        history = run_training(run, resume=resume)
-    last = [entry for entry in history if entry["stage"] == history[-1]["stage"]]
-    best = max(last, key=lambda entry: float(entry["score"]))
-    OUT.print(f"{run.weights}: best development score {best['score']:.4f} ({best['stage']}, epoch {best['epoch']})")
 
 
 @app.command()
@@ -403,11 +371,3 @@ def fit_risk(
 def _check_split(split: str) -> None:
     if split not in {"dev", "test"}:
         raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")
-
-
-def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:
-    from complaintnlp.training.recipe import load_recipe  # noqa: PLC0415
-    from complaintnlp.training.train import Run  # noqa: PLC0415
-
-    loaded = load_recipe(recipe)
-    return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora, project)

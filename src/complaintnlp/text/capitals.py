@@ -38,7 +38,8 @@ def lower_capitals(text: NormalizedText, language: str) -> NormalizedText:
 
     draft = Draft(text)
     draft.replace(_MASK_OR_WORD, lower)
-    starts, ends = [*draft.starts, *draft.starts[-1:] * len(MARK)], [*draft.ends, *draft.ends[-1:] * len(MARK)]
+    starts = [*draft.starts, *[draft.starts[-1]] * len(MARK)]
+    ends = [*draft.ends, *[draft.ends[-1]] * len(MARK)]
     return NormalizedText(draft.text + MARK, text.original, starts, ends)
 
 

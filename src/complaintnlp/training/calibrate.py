@@ -5,7 +5,7 @@ It measures the int8 model through the same runtime that serves it, so the numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,8 +89,7 @@ def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float
         target = targets[head]
         known = target >= 0 if head in SOFTMAX_HEADS else np.ones(len(logits), dtype=bool)
         outputs = logits[known][:, part].astype(np.float64)
-        loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
-        temperatures[head] = round(_best_temperature(loss, outputs, target[known]), 4) if known.any() else 1.0
+        temperatures[head] = round(best_temperature(head, outputs, target[known]), 4) if known.any() else 1.0
     return temperatures
 
 
@@ -101,27 +100,31 @@ def fit_thresholds(scores: Scores, gold: Gold, languages: Sequence[str]) -> Poli
     costs half a point of micro-F1. A language's threshold does better there, drawn towards the common one.
     """
     codes = np.asarray(languages)
-    common = _best_threshold(scores.failure_types, gold.failure_types)
+    common = best_threshold(scores.failure_types, gold.failure_types)
     shift = {}
     for code in sorted(set(languages)):
         rows = codes == code
-        own = _best_threshold(scores.failure_types[rows], gold.failure_types[rows])
+        own = best_threshold(scores.failure_types[rows], gold.failure_types[rows])
         count = float(rows.sum())
         shift[code] = round((own - common) * count / (count + _PRIOR_TEXTS), 4)
     return Policy(
         failure_types=(round(common, 4),) * gold.failure_types.shape[1],
         language_shift=shift,
-        at_risk=_best_threshold(scores.at_risk, gold.at_risk),
+        at_risk=best_threshold(scores.at_risk, gold.at_risk),
         risk_reasons=_label_thresholds(scores.risk_reasons, gold.risk_reasons),
         review_below=float(np.quantile(confidence(scores), REVIEW_SHARE).round(4)),
     )
 
 
-def _best_temperature(
-    loss: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
-    outputs: NDArray[np.float64],
-    target: NDArray[np.float64],
-) -> float:
+def best_temperature(head: str, outputs: NDArray[np.float64], target: NDArray[Any]) -> float:
+    """Temperature of highest likelihood.
+
+    Args:
+        head: tells how outputs become probabilities.
+        outputs: ``(n, size)`` logits of the head.
+        target: ``(n,)`` classes of a softmax head, else ``(n, size)`` of 0 and 1.
+    """
+    loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
     found = minimize_scalar(lambda log_t: loss(outputs / np.exp(log_t), target), bounds=(-1.5, 1.5), method="bounded")
     return float(np.exp(found.x))
 
@@ -137,17 +140,18 @@ def _softmax_loss(outputs: NDArray[np.float64], target: NDArray[np.float64]) -> 
 
 
 def _label_thresholds(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> tuple[float, ...]:
-    common = _best_threshold(probabilities, gold)
+    common = best_threshold(probabilities, gold)
     thresholds = []
     for label in range(gold.shape[1]):
         positives = float(gold[:, label].sum())
-        own = _best_threshold(probabilities[:, label], gold[:, label])
+        own = best_threshold(probabilities[:, label], gold[:, label])
         share = positives / (positives + _PRIOR_POSITIVES)
         thresholds.append(round(share * own + (1 - share) * common, 4))
     return tuple(thresholds)
 
 
-def _best_threshold(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
+def best_threshold(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:
+    """Threshold of best F1 for probabilities and labels of the same shape."""
     p, y = probabilities.ravel(), gold.ravel()
     f1 = np.array([f1_score(y, p >= t, zero_division=0.0) for t in _GRID])
     # The middle of the thresholds that come close to the best: a single peak is often noise.

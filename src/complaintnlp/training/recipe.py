@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.records import LanguageCode, explain
@@ -118,6 +118,8 @@ class Recipe(_Section):
         pooling: ``attention`` gives every output its own weights over the tokens, ``mean`` weighs them alike.
         start: folder of a finished run whose encoder, vocabulary and heads this one goes on from; of ``encoder``
             only ``layers`` counts then.
+        start_share: part of ``start`` in the final weights, the rest being the trained ones; between the two a model
+            keeps more of what it knew before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -127,10 +129,17 @@ class Recipe(_Section):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     pooling: Literal["attention", "mean"] = "attention"
     start: str | None = None
+    start_share: float = Field(default=0.0, ge=0, lt=1)
     data: DataSection = DataSection()
     encoder: EncoderSection = EncoderSection()
     loss: LossSection = LossSection()
     stage: list[StageSection] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _whole_start(self) -> Recipe:
+        if self.start_share and (self.start is None or self.encoder.layers is not None):
+            raise ValueError("start_share needs a start whose layers are all kept")
+        return self
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,27 +51,43 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
     The folder is built beside ``out`` and takes its place when it is complete; a file ``note.md`` in the run's folder
     becomes part of the card.
     """
-    if out.exists() and not (out / SETTINGS_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigurationError(f"{out} is no model folder and would be overwritten; name a new folder")
+    refuse_other_folders(out)
     network, tokenizer, recipe = load_run(run)
     development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
     training: dict[str, Any] = {"runs": lineage(run), "calibrated_on": data.fingerprint(development)}
     note = run / "note.md"
     if note.is_file():
         training["note"] = note.read_text(encoding="utf-8").strip()
+    with replaced_when_complete(out) as fresh:
+        write_model_folder(
+            fresh, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
+        )
+        calibrate(fresh, development)
+    return out.resolve()
+
+
+def refuse_other_folders(out: Path) -> None:
+    """Refuse to write a model over what is none.
+
+    Raises:
+        ConfigurationError: ``out`` is a file, or a folder that holds anything but a model.
+    """
+    if out.exists() and not (out / SETTINGS_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigurationError(f"{out} is no model folder and would be overwritten; name a new folder")
+
+
+@contextmanager
+def replaced_when_complete(out: Path) -> Iterator[Path]:
+    """A folder beside ``out`` to write into; it takes the place of ``out`` when the block ends without an error."""
     out = out.resolve()
     fresh, old = (out.with_name(f"{out.name}.{suffix}") for suffix in ("part", "old"))
     for path in (fresh, old):
         shutil.rmtree(path, ignore_errors=True)
-    write_model_folder(
-        fresh, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
-    )
-    calibrate(fresh, development)
+    yield fresh
     if out.exists():
         out.rename(old)
     fresh.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-    return out
 
 
 def lineage(run: Path) -> list[dict[str, Any]]:

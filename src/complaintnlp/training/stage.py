@@ -100,12 +100,13 @@ class StageTrainer:
         self.recipe, self.network, self.tokenizer = recipe, network, tokenizer
         self.folder, self.state = folder, state
         self.stage: StageSection = recipe.stage[state.stage]
+        factors = (*self.stage.language_factors.items(), *self.stage.origin_factors.items())
         self.tokens = TokenizedData.of(
             mixture,
             tokenizer,
             recipe.max_tokens,
             network.encoder.config.pad_token_id,
-            {**self.stage.language_factors, **self.stage.origin_factors},
+            {str(name): factor for name, factor in factors},
         )
         seed = recipe.seed + 1000 * state.stage
         self.plan = [self.tokens.epoch(seed + epoch, self.stage.batch_tokens) for epoch in range(self.stage.epochs)]
@@ -125,8 +126,11 @@ class StageTrainer:
         self.average = saved["average"]
         torch.set_rng_state(saved["random"])
 
-    def run(self, development: Dataset, progress: Progress) -> None:
-        """Train to the end of the stage, or until its patience is used up."""
+    def run(self, development: Dataset | None, progress: Progress) -> None:
+        """Train to the end of the stage, or until its patience is used up.
+
+        Without development texts no epoch is chosen: the last one counts.
+        """
         state, stage = self.state, self.stage
         logger.info("stage %r: %d batches, %s", stage.name, self.total, "bf16" if self.half else "fp32")
         while state.epoch < stage.epochs and not self._out_of_patience():
@@ -168,10 +172,10 @@ class StageTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _finish_epoch(self, loss: float, development: Dataset) -> None:
+    def _finish_epoch(self, loss: float, development: Dataset | None) -> None:
         state = self.state
-        figures = self._evaluate(development)
-        score = selection_score(figures)
+        figures = {} if development is None else self._evaluate(development)
+        score = selection_score(figures) if figures else float(state.epoch)
         entry = {"stage": self.stage.name, "epoch": state.epoch + 1, "loss": loss, "score": score, "dev": figures}
         state.history.append(entry)
         self.folder.metrics.write_text(json.dumps(json_ready(state.history), indent=2), encoding="utf-8")

@@ -139,6 +139,8 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
             saved = None
         trainer.run(development, run.progress)
         state.next_stage()
+    if recipe.start is not None and recipe.start_share:
+        network.load_state_dict(blended(finished_weights(Path(recipe.start)), network.state_dict(), recipe.start_share))
     save_file(network.state_dict(), run.weights)
     run.table_file.write_text(history_markdown(state.history), encoding="utf-8")
     save_encoder(network.encoder, tokenizer, run.folder / "encoder")
@@ -214,11 +216,25 @@ def load_heads(network: ComplaintNetwork, start: Path) -> None:
     Raises:
         ConfigurationError: the folder holds no finished run.
     """
-    weights = start / "network.safetensors"
-    if not weights.is_file():
-        raise ConfigurationError(f"start = {str(start)!r} holds no finished run (network.safetensors); train it first")
-    heads = {name: value for name, value in load_file(weights).items() if name.startswith(("heads", "queries"))}
+    heads = {name: value for name, value in finished_weights(start).items() if name.startswith(("heads", "queries"))}
     network.load_state_dict(heads, strict=False)
+
+
+def finished_weights(run: Path) -> dict[str, torch.Tensor]:
+    """The weights of a finished run.
+
+    Raises:
+        ConfigurationError: the folder holds no finished run.
+    """
+    weights = run / "network.safetensors"
+    if not weights.is_file():
+        raise ConfigurationError(f"start = {str(run)!r} holds no finished run (network.safetensors); train it first")
+    return load_file(weights)
+
+
+def blended(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
+    """The weighted mean of two networks of the same form: ``share`` of the first, the rest of the second."""
+    return {name: torch.lerp(second[name], first[name], share) for name in second}
 
 
 def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:

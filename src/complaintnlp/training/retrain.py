@@ -1,0 +1,277 @@
+"""Train a model folder further on a user's own labels, and tell what that won and what it cost."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer
+
+from complaintnlp.errors import ConfigurationError, InvalidInputError
+from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.model.folder import CARD_FILE, ModelFolder, read_model_folder
+from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
+from complaintnlp.text.language import detect
+from complaintnlp.text.normalize import normalize
+from complaintnlp.training import dataset as data
+from complaintnlp.training.calibrate import combined_scores, window_logits
+from complaintnlp.training.evaluate import groups_of, weights_hash
+from complaintnlp.training.export import write_model_folder, write_settings
+from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.own_check import OwnData
+from complaintnlp.training.own_data import ORIGIN, own_dataset
+from complaintnlp.training.own_figures import (
+    MIN_TEXTS,
+    Figures,
+    comparison_markdown,
+    known_texts,
+    own_temperatures,
+    own_thresholds,
+    partial_figures,
+)
+from complaintnlp.training.predict import predict_logits
+from complaintnlp.training.recipe import Recipe, StageSection
+from complaintnlp.training.release import refuse_other_folders, replaced_when_complete
+from complaintnlp.training.restore import restore_network
+from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
+
+logger = logging.getLogger(__name__)
+
+SAMPLES: Final = Path("data/samples")
+"""Our own labelled sample, where no annotations are at hand to measure forgetting on."""
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """How to train.
+
+    Attributes:
+        name: of the new model; that of its folder if None.
+        version: of the new model.
+        epochs: passes over the texts.
+        frozen_layers: lowest layers that do not learn, beside the embeddings; half of all if None.
+        learning_rate: peak rate of the top layer.
+        head_learning_rate: peak rate of the heads.
+        batch_tokens: padded tokens a batch.
+        seed: of the order of the texts and of dropout.
+    """
+
+    name: str | None = None
+    version: str = "1"
+    epochs: int = 3
+    frozen_layers: int | None = None
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 2e-3
+    batch_tokens: int = 1024
+    seed: int = 13
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainReport:
+    """What came of it.
+
+    Attributes:
+        folder: the new model.
+        own: figures on the user's held-out texts, before and after.
+        ours: the same on our own texts, and which these are; None where none are at hand.
+        notes: what a reader of the figures should know.
+        seconds: that training and measuring took.
+    """
+
+    folder: Path
+    own: tuple[Figures, Figures]
+    ours: tuple[str, Figures, Figures] | None
+    notes: tuple[str, ...]
+    seconds: float
+
+    def markdown(self) -> str:
+        """Both tables, before → after, and the notes."""
+        lines = ["Your held-out texts, before → after:", "", comparison_markdown(*self.own)]
+        if self.ours is not None:
+            lines += ["", f"{self.ours[0]}, before → after (what was forgotten):", ""]
+            lines.append(comparison_markdown(*self.ours[1:]))
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)])
+
+
+def retrain(
+    own: OwnData,
+    out: Path,
+    options: RetrainOptions,
+    *,
+    init: Path | None = None,
+    annotations: Path | None = None,
+    progress: Progress = lambda _text, _done, _total: None,
+) -> RetrainReport:
+    """Fine-tune a model folder and write a new one that every other command accepts.
+
+    What the user's labels leave open is taught by the first model's own answer on the same text, so that those heads
+    stay as they were while the layers below them move.
+
+    Args:
+        own: checked texts.
+        out: model folder to write; an older model there is replaced when the new one is complete.
+        options: how.
+        init: model folder to start from; the released model if None.
+        annotations: folder of our hand labels, to measure what is forgotten; our sample if None or not there.
+        progress: told how far the training is.
+
+    Raises:
+        InvalidInputError: too few texts, or an option that does not fit the model.
+        ModelFolderError: ``init`` cannot be trained further.
+        ConfigurationError: ``out`` is no model folder, or the very folder to start from.
+    """
+    started = time.monotonic()
+    own.require_enough()
+    base = read_model_folder(init)
+    refuse_other_folders(out)
+    if out.resolve() == base.path.resolve():
+        raise ConfigurationError(f"{out} is the model to start from; name another folder")
+    network, tokenizer = restore_network(init)
+    recipe = _recipe(options, base, network, out)
+    train, held_out = (own_dataset(part, own.types) for part in (own.train, own.held_out))
+    taught = with_own_answers(train, network, tokenizer, base.max_tokens)
+    _train(recipe, network, tokenizer, taught, progress)
+    with replaced_when_complete(out) as fresh:
+        training = {
+            "runs": [*base.settings["training"].get("runs", []), _run_entry(recipe, train)],
+            "retrained_from": {"name": base.name, "version": base.version, "sha256": weights_hash(base.path)},
+        }
+        write_model_folder(
+            fresh,
+            network,
+            tokenizer,
+            name=options.name or recipe.name,
+            version=options.version,
+            max_tokens=base.max_tokens,
+            training=training,
+        )
+        notes = _calibrate(fresh, base, held_out)
+        models = (base, read_model_folder(fresh))
+        ours = our_texts(annotations)
+        report = RetrainReport(
+            folder=out.resolve(),
+            own=_compare(models, held_out, _own_groups(held_out)),
+            ours=(ours[0], *_compare(models, ours[1], groups_of(ours[1]))) if ours else None,
+            notes=tuple(notes),
+            seconds=time.monotonic() - started,
+        )
+        title = f"# {models[1].name} {models[1].version}\n\nRetrained from {base.name} {base.version} on "
+        card = f"{title}{len(train)} texts; {len(held_out)} were held out.\n\n{report.markdown()}\n"
+        (fresh / CARD_FILE).write_text(card, encoding="utf-8")
+    return report
+
+
+def with_own_answers(texts: Dataset, network: ComplaintNetwork, tokenizer: Tokenizer, max_tokens: int) -> Dataset:
+    """The same texts with the network's probabilities in place of unknown labels."""
+    logits = predict_logits(network, tokenizer, texts["text"], max_tokens).astype(np.float64)
+    columns: dict[str, Any] = {name: list(texts[name]) for name in texts.column_names}
+    for head, part in HEADS.items():
+        known = np.asarray(texts[head], dtype=np.float64)
+        answers = softmax(logits[:, part]) if head in SOFTMAX_HEADS else sigmoid(logits[:, part])
+        columns[head] = np.where(np.isnan(known), answers.reshape(known.shape), known).tolist()
+    return Dataset.from_dict(columns, features=data.FEATURES)
+
+
+def our_texts(annotations: Path | None) -> tuple[str, Dataset] | None:
+    """Texts of our own to measure forgetting on, and what they are: the development split, else the sample."""
+    if annotations is not None and annotations.is_dir():
+        return "Our development split", data.load_hand_labels(annotations, "dev")
+    if not (SAMPLES / "labels.csv").is_file():
+        return None
+    tables = []
+    for name in ("reviews.csv", "labels.csv"):
+        with (SAMPLES / name).open(encoding="utf-8", newline="") as stream:
+            tables.append({row["review_id"]: row for row in csv.DictReader(stream)})
+    rows = [_sample_row(review, tables[1][key]) for key, review in tables[0].items() if key in tables[1]]
+    return "Our sample (60 written texts: a rough sign only)", data.hand_dataset(rows)
+
+
+def _sample_row(review: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+    language = detect(normalize(review["text"]).text).code
+    fixed = {"id": review["review_id"], "language": language or "en", "source": "sample", "origin": "written"}
+    return {**labels, **fixed, "text": review["text"], "primary": labels["failure_types"].split(";")[0]}
+
+
+def _recipe(options: RetrainOptions, base: ModelFolder, network: ComplaintNetwork, out: Path) -> Recipe:
+    layers = len(network.encoder.encoder.layer)
+    frozen = layers // 2 if options.frozen_layers is None else options.frozen_layers
+    if not 0 <= frozen <= layers:
+        raise InvalidInputError(f"frozen_layers {frozen} must lie in 0..{layers}: the model has {layers} layers")
+    stage = StageSection(
+        name=ORIGIN,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        head_learning_rate=options.head_learning_rate,
+        batch_tokens=options.batch_tokens,
+        frozen_layers=frozen,
+    )
+    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in out.resolve().name.casefold()).strip("-")
+    return Recipe(
+        name=name or ORIGIN, seed=options.seed, max_tokens=base.max_tokens, pooling=network.pooling, stage=[stage]
+    )
+
+
+def _train(recipe: Recipe, network: ComplaintNetwork, tokenizer: Tokenizer, texts: Dataset, progress: Progress) -> None:
+    torch.manual_seed(recipe.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = StageTrainer(recipe, network, tokenizer, texts, StageFolder(Path(scratch)), TrainingState())
+        # No epoch is chosen: with a rate that falls to zero the last is the best, and the held-out part stays unseen.
+        trainer.run(None, progress)
+
+
+def _run_entry(recipe: Recipe, texts: Dataset) -> dict[str, Any]:
+    rows = Counter(f"{code} {ORIGIN}" for code in texts["language"])
+    entry = {"rows": dict(sorted(rows.items())), "sources": [], "fingerprint": data.fingerprint(texts)}
+    return {"recipe": recipe.model_dump(mode="json"), "data": {ORIGIN: entry}}
+
+
+def _calibrate(folder: Path, base: ModelFolder, held_out: Dataset) -> list[str]:
+    """Write temperatures and thresholds; what was done, in words."""
+    model = read_model_folder(folder)
+    windows = window_logits(Runtime(model), held_out["text"])
+    temperatures = own_temperatures(np.stack([logits[0] for logits in windows]), held_out, base.temperatures)
+    old = Policy.from_dict(base.thresholds, str(base.path))
+    policy = own_thresholds(combined_scores(windows, temperatures), held_out, old)
+    write_settings(folder, {**model.settings, "temperatures": temperatures, "thresholds": policy.to_dict()})
+    kept = [head for head in HEADS if len(known_texts(held_out, head)) < MIN_TEXTS]
+    notes = []
+    if kept:
+        notes.append(
+            f"temperatures and thresholds of {', '.join(kept)} are the old ones: "
+            f"fewer than {MIN_TEXTS} held-out texts have these labels"
+        )
+    if len(kept) < len(HEADS):
+        notes.append(
+            "the others were drawn towards the held-out texts, so the figures after may flatter by about a point"
+        )
+    return notes
+
+
+def _own_groups(texts: Dataset) -> list[str]:
+    return list(texts["language"])
+
+
+def _compare(models: tuple[ModelFolder, ModelFolder], texts: Dataset, groups: list[str]) -> tuple[Figures, Figures]:
+    before, after = (_measure(model, texts, groups) for model in models)
+    return before, after
+
+
+def _measure(model: ModelFolder, texts: Dataset, groups: list[str]) -> Figures:
+    """Figures per group, and over all where there are several, through the runtime that serves the model."""
+    scores = combined_scores(window_logits(Runtime(model), texts["text"]), dict(model.temperatures))
+    decisions = decide(scores, Policy.from_dict(model.thresholds, str(model.path)), texts["language"])
+    figures = partial_figures(scores, decisions, texts, groups)
+    if len(figures) > 1:
+        figures |= partial_figures(scores, decisions, texts, ["all"] * len(groups))
+    return figures

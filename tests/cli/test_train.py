@@ -1,0 +1,89 @@
+"""``complaintnlp train --data`` and ``data label-studio``, as the installed commands run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from complaintnlp import Analyzer
+from complaintnlp.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+LABELS = Path(__file__).parents[2] / "data" / "samples" / "own-labels.csv"
+TAXONOMY = Path(__file__).parents[2] / "data" / "samples" / "own-types.toml"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "dumb")
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["complaintnlp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return call
+
+
+def test_the_sample_trains_a_model_that_answers(run: Run, tmp_path: Path) -> None:
+    options = ("--taxonomy", TAXONOMY, "--epochs", "1", "--annotations", tmp_path / "none")
+    code, out, err = run("train", "--data", LABELS, *options, "-o", tmp_path / "mine")
+    assert code == 0, err
+    assert "60 rows" in out
+    assert "Your held-out texts, before → after:" in out
+    assert "Our sample (60 written texts" in out
+    assert "written after" in err
+    assert Analyzer.load(tmp_path / "mine").analyze("房间有霉味，空调也不制冷。").status == "scored"
+
+
+def test_check_trains_nothing(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("train", "--data", LABELS, "--taxonomy", TAXONOMY, "--check", "-o", tmp_path / "mine")
+    assert code == 0
+    assert "rare: fewer than 10" in out
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "give either a recipe or, with --data, your own labelled texts"),
+        (("recipe.toml", "--data", LABELS), "give either a recipe or, with --data"),
+        (("--data", LABELS, "--resume"), "--resume continues the run of a recipe"),
+        (("--data", LABELS), "--data needs -o: the model folder to write"),
+        (("--data", LABELS, "-o", "x"), "own-labels.csv, line 2, failure_types: 'too late' is not one of delay_wait"),
+        (("--data", "nowhere.csv", "-o", "x"), "nowhere.csv"),
+    ],
+)
+def test_wrong_use_is_one_readable_line(run: Run, arguments: tuple[str | Path, ...], problem: str) -> None:
+    code, out, err = run("train", *arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert problem in err
+    assert len(err.splitlines()) == 1
+
+
+def test_texts_go_to_label_studio_and_labels_come_back(run: Run, tmp_path: Path) -> None:
+    queue, tasks = tmp_path / "queue.jsonl", tmp_path / "tasks.json"
+    queue.write_text('{"id": "a", "lang": "en", "source": "x", "text": "late again", "value": 1.5}\n', encoding="utf-8")
+    code, out, _ = run("data", "label-studio", "export", queue, "-o", tasks)
+    assert code == 0
+    assert out.startswith("<View>")
+    (task,) = json.loads(tasks.read_text(encoding="utf-8"))
+    assert task == {"data": {"id": "a", "language": "en", "text": "late again"}}
+
+    result = {"from_name": "failure_types", "type": "choices", "value": {"choices": ["delay_wait"]}}
+    (tmp_path / "export.json").write_text(json.dumps([{**task, "annotations": [{"result": [result]}]}]))
+    code, out, _ = run("data", "label-studio", "import", tmp_path / "export.json", "-o", tmp_path / "mine.csv")
+    assert code == 0
+    assert "1 labelled texts, 0 tasks without a label left out" in out
+    with (tmp_path / "mine.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["id"], row["failure_types"], row["at_risk"]) == ("a", "delay_wait", "0")

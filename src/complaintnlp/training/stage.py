@@ -180,9 +180,8 @@ class StageTrainer:
         state.history.append(entry)
         self.folder.metrics.write_text(json.dumps(json_ready(state.history), indent=2), encoding="utf-8")
         f1 = ", ".join(f"{name} {group['type_micro_f1']:.3f}" for name, group in figures.items())
-        logger.info(
-            "%s, epoch %d: loss %.4f, dev score %.4f, micro-F1 %s", self.stage.name, state.epoch + 1, loss, score, f1
-        )
+        measured = f", dev score {score:.4f}, micro-F1 {f1}" if figures else ""
+        logger.info("%s, epoch %d: loss %.4f%s", self.stage.name, state.epoch + 1, loss, measured)
         if score > state.best_score:
             state.best_score, state.best_epoch = score, state.epoch
             save_file(self.average, self.folder.best(state.stage))

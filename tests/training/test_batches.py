@@ -91,3 +91,11 @@ def test_factors_go_by_language(annotations: Path, tokenizer: Tokenizer) -> None
     data = TokenizedData.of(dataset, tokenizer, 64, PAD, {"hy": 2.0, "zh": 0.0})
     expected = [{"hy": 2.0, "zh": 0.0}.get(language, 1.0) for language in dataset["language"]]
     assert data.copies.tolist() == expected
+
+
+def test_factors_of_language_and_origin_multiply(annotations: Path, tokenizer: Tokenizer) -> None:
+    dataset = load_hand_labels(annotations, "train")
+    data = TokenizedData.of(dataset, tokenizer, 64, PAD, {"hy": 1.5, "adapted": 3.0})
+    copies = dict(zip(zip(dataset["language"], dataset["origin"], strict=True), data.copies, strict=True))
+    assert copies["hy", "adapted"] == 4.5
+    assert copies["en", "real"] == 1.0

@@ -31,7 +31,15 @@ from complaintnlp.training.predict import predict
 from complaintnlp.training.recipe import DataSection, Recipe
 from complaintnlp.training.release import lineage, load_run
 from complaintnlp.training.soft_labels import save_soft_labels
-from complaintnlp.training.train import Run, load_mixture, output_prior, part_of, prepare_encoder, train
+from complaintnlp.training.train import (
+    Run,
+    finished_weights,
+    load_mixture,
+    output_prior,
+    part_of,
+    prepare_encoder,
+    train,
+)
 
 HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
 TWO_STAGES = [
@@ -263,6 +271,20 @@ def test_a_run_goes_on_from_another_with_its_vocabulary_and_heads(make_run: Call
         torch.testing.assert_close(student.state_dict()[name], value, atol=1e-5, rtol=0)
     assert [run["recipe"]["name"] for run in lineage(second.folder)] == ["first", "second"]
     assert all(run["data"]["hand"]["rows"] for run in lineage(second.folder))
+
+
+def test_the_final_weights_are_partly_those_of_the_start(make_run: Callable[..., Run]) -> None:
+    first = make_run("first", [{**HAND, "epochs": 1}])
+    train(first)
+    second = make_run("second", [{**HAND, "epochs": 1}])
+    second.recipe = second.recipe.model_copy(update={"start": str(first.folder), "start_share": 0.25})
+    train(second)
+    before, trained = finished_weights(first.folder), load_file(second.folder / "stage1.safetensors")
+    changed = 0
+    for name, value in finished_weights(second.folder).items():
+        torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * trained[name])
+        changed += not torch.equal(before[name], trained[name])
+    assert changed
 
 
 def test_a_student_keeps_some_layers_of_its_start(make_run: Callable[..., Run]) -> None:

@@ -53,7 +53,7 @@ def test_defaults_fill_what_a_recipe_leaves_out(tmp_path: Path) -> None:
         ('name = "x"\n[loss]\nmood = 1.0\n' + STAGE, r"loss\.mood: unknown field"),
         ("name = \n", r"is no valid TOML: .*line 1"),
         ('name = "x"\nstart_share = 0.5\n' + STAGE, "start_share needs a start whose layers are all kept"),
-        ('name = "x"\n' + STAGE + "origin_factors = { writen = 2.0 }\n", r"stage\.0\.origin_factors\.writen.*'written'"),
+        ('name = "x"\n' + STAGE + "origin_factors = { writen = 2.0 }\n", r"stage\.0\.origin_factors\.writen"),
     ],
 )
 def test_an_error_names_the_file_the_entry_and_what_is_allowed(tmp_path: Path, content: str, problem: str) -> None:

@@ -36,8 +36,11 @@ def network(encoder: BertModel) -> ComplaintNetwork:
     return network
 
 
-def write(folder: Path, network: ComplaintNetwork, tokenizer: Tokenizer) -> Path:
-    write_model_folder(folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training={"by": "a test"})
+def write(folder: Path, network: ComplaintNetwork, tokenizer: Tokenizer, *, any_size: bool = False) -> Path:
+    made_by = {"by": "a test"}
+    write_model_folder(
+        folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training=made_by, any_size=any_size
+    )
     return folder
 
 
@@ -96,3 +99,4 @@ def test_a_folder_that_grows_too_large_is_refused(
     monkeypatch.setattr(export, "MAX_FOLDER_BYTES", 1000)
     with pytest.raises(ConfigurationError, match=r"bytes, at most 1,000 are allowed; keep fewer layers"):
         write(tmp_path / "model", network, tokenizer)
+    assert read_model_folder(write(tmp_path / "measured", network, tokenizer, any_size=True)).name == "tiny"

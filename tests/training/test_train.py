@@ -39,6 +39,7 @@ from complaintnlp.training.train import (
     part_of,
     prepare_encoder,
     train,
+    with_changes,
 )
 
 HAND = {"name": "hand", "epochs": 2, "batch_tokens": 256, "learning_rate": 1e-3, "head_learning_rate": 1e-2}
@@ -235,6 +236,24 @@ def test_a_larger_part_of_the_labels_holds_the_smaller_one(annotations: Path) ->
     assert all(small < large for small, large in itertools.pairwise(parts))
     assert len(parts[1]) == pytest.approx(len(hand) / 2, rel=0.3)
     assert parts[-1] == set(hand["id"])
+
+
+def test_a_share_of_the_labelled_texts_is_read_changed(annotations: Path) -> None:
+    hand = load_hand_labels(annotations, "train")
+    for share, least, most in ((0.0, 0, 0), (0.5, 0.25, 0.75), (1.0, 1, 1)):
+        changed = with_changes(hand, {"emoji": share})
+        differ = [before != after for before, after in zip(hand["text"], changed["text"], strict=True)]
+        assert least <= sum(differ) / len(hand) <= most
+        assert str(changed.remove_columns("text").to_dict()) == str(hand.remove_columns("text").to_dict())
+
+
+def test_a_change_reaches_only_the_language_it_is_made_for(annotations: Path) -> None:
+    hand = load_hand_labels(annotations, "train")
+    changed = with_changes(hand, {"no_diacritics": 1.0, "traditional": 1.0})
+    touched = {row["language"] for row, text in zip(hand, changed["text"], strict=True) if row["text"] != text}
+    assert touched <= {"tr", "zh"}
+    assert "tr" in touched
+    assert not set("çğışöü") & set("".join(row["text"] for row in changed if row["language"] == "tr"))
 
 
 def test_a_stage_without_data_is_refused(make_run: Callable[..., Run]) -> None:

@@ -32,6 +32,9 @@ def export(
     out: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
     name: Annotated[str, typer.Option(help="Name of the model.")] = "complaintnlp-small",
     version: Annotated[str, typer.Option(help="Version of the model.")] = __version__,
+    any_size: Annotated[
+        bool, typer.Option("--any-size", help="Allow more than 45 MB, to measure a model that is not for release.")
+    ] = False,
     annotations: Annotations = ANNOTATIONS,
 ) -> None:
     """Write a trained run as an int8 model folder, calibrated on the development split.
@@ -41,7 +44,7 @@ def export(
     with training_extra("complaintnlp export"):
         from complaintnlp.training.release import release_run  # noqa: PLC0415
     with ERR.status("exporting, quantising, calibrating"):
-        folder = release_run(run, out, annotations, name=name, version=version)
+        folder = release_run(run, out, annotations, name=name, version=version, any_size=any_size)
     OUT.print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()) / 1e6:.1f} MB")
 
 

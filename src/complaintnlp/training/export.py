@@ -126,6 +126,7 @@ def write_model_folder(
     version: str,
     max_tokens: int,
     training: Mapping[str, Any],
+    any_size: bool = False,
 ) -> None:
     """Export, quantise and write everything but the calibration, which starts at 1.0 and 0.5.
 
@@ -137,9 +138,10 @@ def write_model_folder(
         version: of the model.
         max_tokens: window that the model reads at once.
         training: what it was trained on; kept in ``complaintnlp.json``.
+        any_size: allow a folder larger than `MAX_FOLDER_BYTES`, to measure a model that is not for release.
 
     Raises:
-        ConfigurationError: the folder would be larger than `MAX_FOLDER_BYTES`.
+        ConfigurationError: the folder would be larger than `MAX_FOLDER_BYTES`, unless ``any_size``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -182,10 +184,10 @@ def write_model_folder(
     }
     write_settings(folder, settings)
     size = sum(path.stat().st_size for path in folder.iterdir())
-    if size > MAX_FOLDER_BYTES:
+    if size > MAX_FOLDER_BYTES and not any_size:
         raise ConfigurationError(
-            f"{folder} takes {size:,} bytes, at most {MAX_FOLDER_BYTES:,} are allowed; "
-            "keep fewer layers or raise encoder.min_piece_count in the recipe"
+            f"{folder} takes {size:,} bytes, at most {MAX_FOLDER_BYTES:,} are allowed; keep fewer layers or raise "
+            "encoder.min_piece_count in the recipe, or, to measure and not to release it, export with --any-size"
         )
 
 

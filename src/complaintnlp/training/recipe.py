@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.records import LanguageCode, explain
 from complaintnlp.training.encoder import PACKAGED_ENCODER
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Change = Literal["typos", "no_diacritics", "traditional", "emoji", "code_mixing"]
+"""Changes of `complaintnlp.training.perturb` under which all labels stay and the text is read as it is."""
 
 
 class _Section(BaseModel):
@@ -58,6 +62,8 @@ class StageSection(_Section):
         name: names the stage in logs.
         hand, weak: whether hand labels and mapped native labels are in the mixture.
         hand_part: part of the hand labels, for a learning curve; chosen by a hash of the text's id.
+        changes: share of the hand-labelled texts that are read changed, as `complaintnlp.training.perturb` does it;
+            chosen by a hash of the text's id.
         soft: files of soft labels in the mixture; of several teachers the mean of the probabilities counts.
         soft_share: weight of the teachers' view of a hand-labelled text beside its hand labels.
         weak_per_source: at most so many weakly labelled texts of each language and source.
@@ -80,6 +86,7 @@ class StageSection(_Section):
     hand: bool = True
     hand_part: float = Field(default=1.0, gt=0, le=1)
     weak: bool = False
+    changes: dict[Change, Share] = {}
     soft: tuple[str, ...] = ()
     soft_share: float = Field(default=0.5, ge=0, le=1)
     weak_per_source: int = Field(default=2000, ge=1)

@@ -45,7 +45,7 @@ def load_run(run: Path) -> tuple[ComplaintNetwork, Tokenizer, Recipe]:
     return network.eval(), tokenizer, recipe
 
 
-def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: str) -> Path:
+def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: str, any_size: bool = False) -> Path:
     """Export a run as an int8 model folder and calibrate it on the development split.
 
     The folder is built beside ``out`` and takes its place when it is complete; a file ``note.md`` in the run's folder
@@ -60,7 +60,14 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
         training["note"] = note.read_text(encoding="utf-8").strip()
     with replaced_when_complete(out) as fresh:
         write_model_folder(
-            fresh, network, tokenizer, name=name, version=version, max_tokens=recipe.max_tokens, training=training
+            fresh,
+            network,
+            tokenizer,
+            name=name,
+            version=version,
+            max_tokens=recipe.max_tokens,
+            training=training,
+            any_size=any_size,
         )
         calibrate(fresh, development)
     return out.resolve()

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +29,9 @@ from complaintnlp.training import dataset as data
 from complaintnlp.training.encoder import load_encoder, save_encoder
 from complaintnlp.training.label_mapping import load_mapping
 from complaintnlp.training.network import ComplaintNetwork, keep_layers
+from complaintnlp.training.perturb import perturb
 from complaintnlp.training.project_labels import load_training_labels
-from complaintnlp.training.recipe import Recipe, StageSection
+from complaintnlp.training.recipe import Change, Recipe, StageSection
 from complaintnlp.training.soft_labels import load_soft_labels
 from complaintnlp.training.sources import REGISTER_FILE, WRITTEN, load_sources, permissive_names
 from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
@@ -270,7 +272,7 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
     """
     held_out = data.HeldOut.of(run.annotations)
     hand = training_labels(run)
-    parts = [part_of(hand, stage.hand_part)] if stage.hand else []
+    parts = [with_changes(part_of(hand, stage.hand_part), stage.changes)] if stage.hand else []
     if stage.weak:
         known = frozenset(hand["id"])
         weak = data.load_weak_labels(
@@ -297,11 +299,24 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
 
 def part_of(hand: Dataset, part: float) -> Dataset:
     """A part of the hand-labelled texts, chosen by a hash of the id: a larger part holds the smaller one."""
-    if part >= 1:
-        return hand
-    order = [hashlib.sha1(b"part" + text_id.encode(), usedforsecurity=False).digest() for text_id in hand["id"]]
-    below = int(part * 2**16).to_bytes(2, "big")
-    return hand.select([row for row, digest in enumerate(order) if digest[:2] < below])
+    return hand.select([row for row, text_id in enumerate(hand["id"]) if _falls_below(part, "part", text_id)])
+
+
+def with_changes(hand: Dataset, shares: Mapping[Change, float]) -> Dataset:
+    """Some texts misspelt, without diacritics and the like in place of what was written; each by one change at most."""
+    texts = list(hand["text"])
+    for row, (text_id, language) in enumerate(zip(hand["id"], hand["language"], strict=True)):
+        for name, share in shares.items():
+            changed = perturb(name, texts[row], language, text_id) if _falls_below(share, name, text_id) else None
+            if changed is not None:
+                texts[row] = changed
+                break
+    return Dataset.from_dict({**hand.to_dict(), "text": texts}, features=data.FEATURES)
+
+
+def _falls_below(share: float, purpose: str, text_id: str) -> bool:
+    digest = hashlib.sha1(f"{purpose}{text_id}".encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:2], "big") < share * 2**16
 
 
 def output_prior(mixture: Dataset) -> torch.Tensor:

@@ -72,6 +72,23 @@ def test_written_texts_carry_their_text(corpora: Path, tmp_path: Path) -> None:
     assert all(row["split"] == split_of(row["id"]) for row in rows)
 
 
+def test_texts_written_after_a_case_say_so(corpora: Path, tmp_path: Path) -> None:
+    plain, after_case = WRITTEN[:2]
+    add_labels(
+        [
+            answers(
+                tmp_path,
+                {"text": plain, "lang": "hy", **LABELS},
+                {"text": after_case, "lang": "hy", "source": "written-after-cases", **LABELS},
+            )
+        ],
+        tmp_path,
+        corpora,
+    )
+    sources = {row["text"]: row["source"] for row in read_project_labels(tmp_path, corpora)}
+    assert sources == {plain: "written", after_case: "written-after-cases"}
+
+
 def test_an_id_does_not_change_with_case_spacing_or_punctuation() -> None:
     assert text_id("Late  again!") == text_id("late again")
     assert text_id("Late again") != text_id("Late against")
@@ -107,6 +124,10 @@ def test_a_wrong_label_is_named_and_nothing_is_written(
         ('{"id": "0"}', "line 1 lacks types, intensity, nps, at_risk, reasons"),
         (json.dumps({"id": "000000000000", **LABELS}), "1 ids stand in no file"),
         (json.dumps({"text": "x", "lang": "de", **LABELS}), "lang 'de' is not one of"),
+        (
+            json.dumps({"text": "x", "lang": "hy", "source": "web", **LABELS}),
+            "source 'web' is not one of written, written-after-cases",
+        ),
     ],
 )
 def test_a_broken_file_is_explained(line: str, message: str, corpora: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
 from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
-from complaintnlp.training.sources import WRITTEN, Source, load_sources
+from complaintnlp.training.sources import OWN_SOURCES, Source, load_sources
 
 _MIXED_TERMS: Final = """The
 weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
@@ -119,7 +119,7 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.to
         )
     config = json.loads((model / CONFIG_FILE).read_text(encoding="utf-8"))
     runs = folder.settings["training"]["runs"]
-    used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - {WRITTEN}
+    used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - set(OWN_SOURCES)
     register = _used_sources(sources, used)
     note = folder.settings["training"].get("note")
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)

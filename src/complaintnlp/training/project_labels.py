@@ -5,7 +5,7 @@ corpora. ``written/{language}.csv`` holds texts that were written for the projec
 
 `add_labels` takes what annotators write, JSON Lines: ``{"id": ..., "types": [primary first], "intensity": 0-4,
 "nps": class, "at_risk": 0 or 1, "reasons": [R1-R4]}``, or with ``text`` and ``lang`` in place of ``id`` for a text of
-their own; ``{"id": ..., "skip": 1}`` passes over a text.
+their own, and ``source`` where it is not simply ``written``; ``{"id": ..., "skip": 1}`` passes over a text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from complaintnlp.training.dataset import (
     read_corpora,
     read_labels,
 )
+from complaintnlp.training.sources import OWN_SOURCES, WRITTEN
 
 _TRAIN_BELOW: Final = 70
 _DEV_BELOW: Final = 85
@@ -130,7 +131,10 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
             if answer.get("skip"):
                 counts["skipped"] += 1
             elif "text" in answer:
-                row = _row(answer, place, text_id(str(answer["text"])), "written", "written")
+                source = answer.get("source", WRITTEN)
+                if source not in OWN_SOURCES:
+                    raise ConfigurationError(f"{place}: source {source!r} is not one of {', '.join(OWN_SOURCES)}")
+                row = _row(answer, place, text_id(str(answer["text"])), "written", source)
                 row["text"] = str(answer["text"])
                 if answer.get("lang") not in LANGUAGES:
                     raise ConfigurationError(

@@ -15,6 +15,12 @@ REGISTER_FILE: Final = "sources.toml"
 WRITTEN: Final = "written"
 """Source of texts that were written for the project; they stand in ``data/written`` and in no register."""
 
+AFTER_CASES: Final = "written-after-cases"
+"""Source of texts written for the project after a situation that a public text tells: the same failures and the same
+feeling, another customer, other things, other words."""
+
+OWN_SOURCES: Final = (WRITTEN, AFTER_CASES)
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

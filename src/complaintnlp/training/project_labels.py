@@ -131,15 +131,7 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
             if answer.get("skip"):
                 counts["skipped"] += 1
             elif "text" in answer:
-                source = answer.get("source", WRITTEN)
-                if source not in OWN_SOURCES:
-                    raise ConfigurationError(f"{place}: source {source!r} is not one of {', '.join(OWN_SOURCES)}")
-                row = _row(answer, place, text_id(str(answer["text"])), "written", source)
-                row["text"] = str(answer["text"])
-                if answer.get("lang") not in LANGUAGES:
-                    raise ConfigurationError(
-                        f"{place}: lang {answer.get('lang')!r} is not one of {', '.join(LANGUAGES)}"
-                    )
+                row = _own_text_row(answer, place)
                 tables.setdefault(project / "written" / f"{answer['lang']}.csv", {})[row["id"]] = row
             else:
                 row = _row(answer, place, str(answer.get("id")), "real", "")
@@ -174,6 +166,15 @@ def parse_answer(line: str, place: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise ConfigurationError(f"{place} must be one JSON object")
     return answer
+
+
+def _own_text_row(answer: Mapping[str, Any], place: str) -> dict[str, str]:
+    source = answer.get("source", WRITTEN)
+    for name, value, allowed in (("source", source, OWN_SOURCES), ("lang", answer.get("lang"), LANGUAGES)):
+        if value not in allowed:
+            raise ConfigurationError(f"{place}: {name} {value!r} is not one of {', '.join(allowed)}")
+    text = str(answer["text"])
+    return _row(answer, place, text_id(text), "written", source) | {"text": text}
 
 
 def _row(answer: Mapping[str, Any], place: str, identity: str, origin: str, source: str) -> dict[str, str]:

@@ -10,11 +10,18 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.training import evaluate
 from complaintnlp.training.calibrate import calibrate
 from complaintnlp.training.dataset import load_hand_labels
-from complaintnlp.training.evaluate import confusion_markdown, evaluate_model, markdown_tables, write_report
+from complaintnlp.training.evaluate import (
+    confusion_markdown,
+    evaluate_model,
+    markdown_tables,
+    read_report,
+    write_report,
+)
 from complaintnlp.training.export import write_model_folder
 from complaintnlp.training.metrics import GROUPS
 from complaintnlp.training.network import ComplaintNetwork
@@ -57,3 +64,12 @@ def test_the_report_is_complete(report: dict[str, Any], tmp_path: Path) -> None:
     write_report(report, tmp_path / "deep" / "report.json")
     written = json.loads((tmp_path / "deep" / "report.json").read_text(encoding="utf-8"))
     assert written["fingerprint"] == report["fingerprint"]
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "No such file"), ("{", "no report"), ("[]", "no report of")])
+def test_what_is_no_report_is_refused(content: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=message):
+        read_report(path)

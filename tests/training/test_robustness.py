@@ -11,14 +11,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import ModelFolder, read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
-from complaintnlp.training.evaluate import evaluate_model, write_report
+from complaintnlp.training.evaluate import evaluate_model, read_report, write_report
 from complaintnlp.training.metrics import GROUPS, Gold
 from complaintnlp.training.perturb import PERTURBATIONS, RAISE_INTENSITY
-from complaintnlp.training.robustness import Reader, Reading, _change, measure_robustness, robustness_markdown
+from complaintnlp.training.robustness import (
+    Reader,
+    Reading,
+    _change,
+    beside_markdown,
+    measure_robustness,
+    robustness_markdown,
+)
 
 TURKISH = "Kargom üç haftadır gelmedi, müşteri hizmetleri de cevap vermiyor."
 GERMAN = "Das Paket ist nie angekommen und niemand antwortet auf meine Nachrichten."
@@ -72,6 +80,24 @@ def test_the_report_is_complete(report: dict[str, Any], tiny_model: Path, annota
 
     write_report(report, tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["changes"].keys() == set(PERTURBATIONS)
+
+
+def test_reports_stand_beside_each_other(report: dict[str, Any], tmp_path: Path) -> None:
+    write_report(report, tmp_path / "other.json")
+    other = read_report(tmp_path / "other.json")
+    other["model"]["version"] = "old"
+    lines = beside_markdown([report, other]).splitlines()
+    assert lines[0] == "| change | group | tiny 0.0.1 | tiny old |"
+    changes = sum(map(len, report["changes"].values()))
+    assert len(lines) == 2 + changes + sum(map(len, report["checklist"]["languages"].values()))
+    for line in lines[2:]:
+        cells = line.split(" | ")
+        assert cells[2] == cells[3].removesuffix(" |")
+
+
+def test_reports_of_other_texts_are_not_put_beside(report: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="measured on different texts"):
+        beside_markdown([report, {**report, "fingerprint": "other"}])
 
 
 def test_progress_reaches_the_end(tiny_model: Path, annotations: Path, checklist: Path) -> None:

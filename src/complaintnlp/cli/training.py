@@ -87,6 +87,10 @@ def robustness(
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
     split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
     checklist: Annotated[Path, typer.Option(help="Folder of hand-written checklists.")] = CHECKLIST,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="Report of another model, as -o wrote it, to put beside this one; may be given repeatedly."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
     ] = None,
@@ -96,12 +100,12 @@ def robustness(
 
     Needs the extra **train**.
 
-    Example: complaintnlp robustness models/mine -o report.json
+    Example: complaintnlp robustness models/mine -o mine.json --beside training/results/released.json
     """
     _check_split(split)
     with training_extra("complaintnlp robustness"):
         from complaintnlp.training import robustness as room  # noqa: PLC0415
-        from complaintnlp.training.evaluate import write_report  # noqa: PLC0415
+        from complaintnlp.training.evaluate import read_report, write_report  # noqa: PLC0415
     with progress_bar() as bar:
         task = bar.add_task("loading", total=None)
         report = room.measure_robustness(
@@ -112,6 +116,8 @@ def robustness(
             progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
         )
     typer.echo(room.robustness_markdown(report))
+    if beside:
+        typer.echo("\n" + room.beside_markdown([report, *map(read_report, beside)]))
     if out is not None:
         write_report(report, out)
         ERR.print(f"written to {out}", style="dim")

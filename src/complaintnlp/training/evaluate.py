@@ -12,6 +12,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.model.folder import MODEL_FILE, SETTINGS_FILE, TOKENIZER_FILE, read_model_folder
 from complaintnlp.model.runtime import Runtime
@@ -206,6 +207,21 @@ def write_report(report: dict[str, Any], path: Path) -> None:
     """Write the report as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(json_ready(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A report that `write_report` wrote.
+
+    Raises:
+        ConfigurationError: the file is missing or holds no report.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is no report that can be read: {error}; write one with -o") from None
+    if not isinstance(report, dict) or "model" not in report:
+        raise ConfigurationError(f"{path} is no report of a model; write one with -o")
+    return report
 
 
 def table_row(cells: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.model.folder import ModelFolder, read_model_folder
 from complaintnlp.model.runtime import Runtime
@@ -205,6 +206,28 @@ def robustness_markdown(report: dict[str, Any]) -> str:
     )
 
 
+def beside_markdown(reports: Sequence[dict[str, Any]]) -> str:
+    """Reports of several models as one table: type micro-F1 of each before, and what each change costs it.
+
+    Raises:
+        ConfigurationError: they were not measured on the same texts.
+    """
+    if len({(report["split"], report["fingerprint"]) for report in reports}) > 1:
+        raise ConfigurationError("the reports were measured on different texts; measure each model anew")
+    names = [f"{report['model']['name']} {report['model']['version']}" for report in reports]
+    lines = list(_head("change", "group", *names))
+    for change, groups in reports[0]["changes"].items():
+        for group in groups:
+            figures_of_all = [report["changes"][change][group]["type_micro_f1"] for report in reports]
+            cells = [f"{_number(f1['before'])} {f1['after'] - f1['before']:+.3f}" for f1 in figures_of_all]
+            lines.append(table_row((change, group, *cells)))
+    for language, capabilities in reports[0]["checklist"]["languages"].items():
+        for capability in capabilities:
+            passed = [report["checklist"]["languages"][language][capability]["passed"] for report in reports]
+            lines.append(table_row((f"checklist: {capability}", language, *map(_number, passed))))
+    return "\n".join(lines)
+
+
 def _changes_table(changes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
     yield from _head(
         "change", "group", "texts", "type micro-F1", "difference (95%)", *_TITLES[1:3], "other types", *_TITLES[3:]
@@ -245,5 +268,5 @@ def _pair(figure: dict[str, float] | None) -> str:
     return "-" if figure is None else f"{_number(figure['before'])} → {_number(figure['after'])}"
 
 
-def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
+def _number(value: float | None) -> str:
+    return "-" if value is None or np.isnan(value) else f"{value:.3f}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.judgement.decide import Decisions
+from complaintnlp.judgement.decide import Decisions, Policy
+from complaintnlp.model.scores import Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+from complaintnlp.training import calibrate, compare
 from complaintnlp.training.compare import bootstrap, compare_runs, comparison_markdown
+from complaintnlp.training.dataset import EVALUATION_ONLY, read_annotations
 from complaintnlp.training.metrics import Gold
 from complaintnlp.training.train import Run, train
 
@@ -62,6 +66,26 @@ def test_a_run_gains_nothing_over_itself_and_an_ensemble_of_it_is_itself(
     table = comparison_markdown(report)
     assert table.count(f"| {name} |") == 5
     assert "+0.000 to +0.000" in table
+
+
+def test_the_test_split_is_measured_with_what_was_fitted_on_the_development_split(
+    make_run: Callable[..., Run], annotations: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("one", [{"name": "hand", "epochs": 1, "batch_tokens": 256}])
+    train(run)
+    fitted_on: list[Sequence[str]] = []
+
+    def noted(scores: Scores, gold: Gold, languages: Sequence[str]) -> Policy:
+        fitted_on.append(languages)
+        return calibrate.fit_thresholds(scores, gold, languages)
+
+    monkeypatch.setattr(compare, "fit_thresholds", noted)
+    [report] = compare_runs([str(run.folder)], annotations, "test", note=lambda _: None).values()
+    development = [row for row in read_annotations(annotations, "dev") if row["origin"] != EVALUATION_ONLY]
+    assert fitted_on == [[row["language"] for row in development]]
+    texts = Counter(row["language"] for row in read_annotations(annotations, "test"))
+    assert report["en"]["texts"] == texts["en"]
+    assert comparison_markdown({"one": report}, "test").startswith("test split, thresholds fitted on dev;")
 
 
 def test_a_folder_without_a_run_is_named(annotations: Path, tmp_path: Path) -> None:

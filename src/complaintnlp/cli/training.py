@@ -126,18 +126,20 @@ def robustness(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Folders of finished runs; a+b is the ensemble of two.")],
+    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
     annotations: Annotations = ANNOTATIONS,
 ) -> None:
-    """Compare runs on the development split, with intervals, and with the gain over the first one.
+    """Compare runs on hand labels, with intervals, and with the gain over the first one.
 
     Needs the extra **train**.
 
     Example: complaintnlp compare runs/teacher runs/small runs/teacher+runs/small
     """
+    _check_split(split)
     with training_extra("complaintnlp compare"):
         from complaintnlp.training import compare as comparison  # noqa: PLC0415
-    report = comparison.compare_runs(runs, annotations, note=lambda text: ERR.print(text, style="dim"))
-    typer.echo(comparison.comparison_markdown(report))
+    report = comparison.compare_runs(runs, annotations, split, note=lambda text: ERR.print(text, style="dim"))
+    typer.echo(comparison.comparison_markdown(report, split))
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Compare finished runs, and ensembles of runs, on the development split, with intervals.
+"""Compare finished runs, and ensembles of runs, on the development or the test split, with intervals.
 
-Temperatures and thresholds are fitted on the other folds of the split, so that no text helps to judge itself, and the
-bootstrap draws are the same for every run, so that a difference of two runs has an interval of its own.
+On the development split temperatures and thresholds are fitted on its other folds, so that no text helps to judge
+itself; on the test split they come from the development split. The bootstrap draws are the same for every run, so that
+a difference of two runs has an interval of its own.
 """
 
 from __future__ import annotations
@@ -40,29 +41,42 @@ Report = dict[str, dict[str, dict[str, Any]]]
 the first run, ``gain_low``, ``gain_high``."""
 
 
-def compare_runs(names: Sequence[str], annotations: Path, *, note: Callable[[str], None] = print) -> Report:
-    """Development figures of runs.
+def compare_runs(
+    names: Sequence[str], annotations: Path, split: str = "dev", *, note: Callable[[str], None] = print
+) -> Report:
+    """Figures of runs on one split.
 
     Args:
         names: folders of finished runs; ``a+b`` is the ensemble of both, the mean of their logits.
         annotations: folder of hand labels.
+        split: ``dev``, or ``test`` for releases.
         note: told what is going on.
 
     Raises:
         ConfigurationError: a folder holds no finished run.
     """
-    texts = data.load_hand_labels(annotations, "dev")
+    development = data.load_hand_labels(annotations, "dev")
+    texts = development if split == "dev" else data.load_hand_labels(annotations, split)
     gold, groups = gold_of(texts), groups_of(texts)
-    logits: dict[str, NDArray[np.float32]] = {}
+    known: dict[tuple[str, str], NDArray[np.float32]] = {}
+
+    def mean_logits(name: str, part: str, of: Dataset) -> NDArray[np.float32]:
+        for run in name.split(_PLUS):
+            if (run, part) not in known:
+                note(f"scoring {len(of)} texts ({part}) with {run}")
+                known[run, part] = _logits(Path(run), of)
+        return np.asarray(np.mean([known[run, part] for run in name.split(_PLUS)], axis=0))
+
     report: Report = {}
     first: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in names:
-        for run in name.split(_PLUS):
-            if run not in logits:
-                note(f"scoring {len(texts)} texts with {run}")
-                logits[run] = _logits(Path(run), texts)
-        mean = np.mean([logits[run] for run in name.split(_PLUS)], axis=0)
-        scores, decisions = _cross_fitted(mean, gold, texts)
+        fitted_on = mean_logits(name, "dev", development)
+        if split == "dev":
+            scores, decisions = _cross_fitted(fitted_on, development)
+        else:
+            usable = np.flatnonzero(np.asarray(development["origin"]) != data.EVALUATION_ONLY)
+            fit = (fitted_on[usable], development.select(usable))
+            scores, decisions = _calibrated(*fit, mean_logits(name, split, texts), texts["language"])
         report[name] = figures(scores, gold, groups, decisions)
         draws = {}
         for group in report[name]:
@@ -79,7 +93,18 @@ def _logits(run: Path, texts: Dataset) -> NDArray[np.float32]:
     return predict_logits(network, tokenizer, texts["text"], recipe.max_tokens, half=half)
 
 
-def _cross_fitted(logits: NDArray[np.float32], gold: Gold, texts: Dataset) -> tuple[Scores, Decisions]:
+def _calibrated(
+    fitted_on: NDArray[np.float32], texts: Dataset, logits: NDArray[np.float32], languages: Sequence[str]
+) -> tuple[Scores, Decisions]:
+    """Scores and decisions for ``logits``, calibrated on the logits and labels of other texts."""
+    gold = gold_of(texts)
+    temperatures = fit_temperatures(fitted_on, gold)
+    policy = fit_thresholds(scores_from_logits(fitted_on, temperatures), gold, list(texts["language"]))
+    scores = scores_from_logits(logits, temperatures)
+    return scores, decide(scores, policy, list(languages))
+
+
+def _cross_fitted(logits: NDArray[np.float32], texts: Dataset) -> tuple[Scores, Decisions]:
     """Scores and decisions of every text, each by a calibration that has not seen it (nor evaluation-only texts)."""
     languages = np.asarray(texts["language"])
     usable = np.asarray(texts["origin"]) != data.EVALUATION_ONLY
@@ -87,12 +112,8 @@ def _cross_fitted(logits: NDArray[np.float32], gold: Gold, texts: Dataset) -> tu
     parts = []
     for fold in range(_FOLDS):
         inside, outside = np.flatnonzero(folds == fold), np.flatnonzero((folds != fold) & usable)
-        temperatures = fit_temperatures(logits[outside], select(gold, outside))
-        policy = fit_thresholds(
-            scores_from_logits(logits[outside], temperatures), select(gold, outside), languages[outside].tolist()
-        )
-        scores = scores_from_logits(logits[inside], temperatures)
-        parts.append((inside, scores, decide(scores, policy, languages[inside].tolist())))
+        fit = (logits[outside], texts.select(outside))
+        parts.append((inside, *_calibrated(*fit, logits[inside], languages[inside].tolist())))
     back = np.argsort(np.concatenate([rows for rows, _, _ in parts]))
     return _join([scores for _, scores, _ in parts], back), _join([said for _, _, said in parts], back)
 
@@ -140,10 +161,11 @@ def _intervals(
     return found
 
 
-def comparison_markdown(report: Report) -> str:
+def comparison_markdown(report: Report, split: str = "dev") -> str:
     """The comparison as a table: a line for each run and group, 95% intervals in brackets."""
+    fitted_on = "the other folds" if split == "dev" else "dev"
     lines = [
-        "dev split, thresholds fitted on the other folds; 95% bootstrap intervals in brackets, gain against the first",
+        f"{split} split, thresholds fitted on {fitted_on}; 95% bootstrap intervals in brackets, gain against the first",
         "",
         f"| run | group | {' | '.join(FIGURES)} | gain in type micro-F1 |",
         "|".join(["", *["---"] * (len(FIGURES) + 3), ""]),

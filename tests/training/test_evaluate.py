@@ -18,6 +18,7 @@ from complaintnlp.training.evaluate import confusion_markdown, evaluate_model, m
 from complaintnlp.training.export import write_model_folder
 from complaintnlp.training.metrics import GROUPS
 from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.reliability import ALL
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ def test_the_report_is_complete(report: dict[str, Any], tmp_path: Path) -> None:
     assert sum(group["texts"] for group in report["groups"].values()) == 5 * 14
     for name, bounds in report["intervals"].items():
         assert bounds["low"] <= report["groups"][name]["type_micro_f1"] <= bounds["high"]
+    assert list(report["calibration"]) == [ALL, *GROUPS]
+    assert list(report["risk_coverage"]) == list(GROUPS)
+    for name, figures in report["groups"].items():
+        heads = report["calibration"][name]
+        for figure, head in (("type_ece", "failure_types"), ("nps_ece", "nps"), ("at_risk_ece", "at_risk")):
+            assert heads[head]["ece"] == pytest.approx(figures[figure])
+        assert report["risk_coverage"][name]["coverage"] == pytest.approx(1 - figures["reviewed"])
     assert len(report["baselines"]) == 2
     for groups in report["baselines"].values():
         assert set(groups) == set(GROUPS)

@@ -65,6 +65,7 @@ def evaluate(  # noqa: PLR0917 - options
     with training_extra("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
         from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
+        from complaintnlp.training.reliability import calibration_markdown, review_markdown  # noqa: PLC0415
     report = evaluation.evaluate_model(
         model,
         annotations,
@@ -73,6 +74,7 @@ def evaluate(  # noqa: PLR0917 - options
         note=lambda text: ERR.print(text, style="dim"),
     )
     typer.echo(evaluation.markdown_tables(report))
+    typer.echo(f"\n{calibration_markdown(report)}\n\n{review_markdown(report)}")
     typer.echo(evaluation.confusion_markdown(report))
     if out is not None:
         evaluation.write_report(report, out)

@@ -234,7 +234,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 def test_the_commands_are_these() -> None:
     names = {" ".join(path) for path in commands()}
-    expected = ["analyze", "score", "serve", "train", "export", "evaluate", "card", "soft-label"]
+    expected = ["analyze", "score", "serve", "train", "export", "evaluate", "gate", "card", "soft-label"]
     assert names >= {*expected, "robustness", "data report", "data rates"}
 
 

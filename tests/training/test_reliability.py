@@ -15,6 +15,7 @@ from complaintnlp.training.reliability import (
     ANSWERED,
     COVERAGES,
     TITLES,
+    beyond_target,
     calibration,
     calibration_markdown,
     review_markdown,
@@ -112,3 +113,17 @@ def test_nothing_flagged_has_no_share() -> None:
     assert report["en"]["coverage"] == 1.0
     assert np.isnan(report["en"]["wrong_flagged"]["share"])
     assert "| wrong, of the flagged ones | - | - |" in review_markdown({"risk_coverage": report})
+
+
+def test_heads_above_the_target_are_named() -> None:
+    report = {"calibration": calibration(*drawn(20.0), GROUPS)}
+    sure, _ = beyond_target(report).split(" Above it, but not surely: ")
+    assert "NPS class (en)" in sure
+    assert "NPS class (all)" in sure
+    heads = report["calibration"]["en"]
+    heads["nps"] = {**heads["nps"], "ece": 0.07, "low": 0.05}
+    sure, doubtful = beyond_target(report).split(" Above it, but not surely: ")
+    assert "NPS class (en)" not in sure
+    assert "NPS class (en)" in doubtful
+    heads["nps"]["ece"] = None
+    assert "NPS class (en)" not in beyond_target(report)

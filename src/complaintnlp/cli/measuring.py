@@ -32,6 +32,9 @@ def evaluate(  # noqa: PLR0917 - options
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
     ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Also draw reliability, risk-coverage and confusion here.", show_default=False)
+    ] = None,
     annotations: Annotations = ANNOTATIONS,
     corpora: Corpora = CORPORA,
     project: Project = PROJECT,
@@ -43,8 +46,9 @@ def evaluate(  # noqa: PLR0917 - options
     _check_split(split)
     with training_extra("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
+        from complaintnlp.training.plots import draw_plots  # noqa: PLC0415
         from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
-        from complaintnlp.training.reliability import calibration_markdown, review_markdown  # noqa: PLC0415
+        from complaintnlp.training.reliability import beyond_target, calibration_markdown, review_markdown  # noqa: PLC0415
     report = evaluation.evaluate_model(
         model,
         annotations,
@@ -53,8 +57,10 @@ def evaluate(  # noqa: PLR0917 - options
         note=lambda text: ERR.print(text, style="dim"),
     )
     typer.echo(evaluation.markdown_tables(report))
-    typer.echo(f"\n{calibration_markdown(report)}\n\n{review_markdown(report)}")
+    typer.echo(f"\n{calibration_markdown(report)}\n\n{beyond_target(report)}\n\n{review_markdown(report)}")
     typer.echo(evaluation.confusion_markdown(report))
+    if plots is not None:
+        ERR.print(f"drawn: {', '.join(map(str, draw_plots(report, plots)))}", style="dim", soft_wrap=True)
     if out is not None:
         evaluation.write_report(report, out)
         ERR.print(f"written to {out}", style="dim")
@@ -156,14 +162,17 @@ def gate(  # noqa: PLR0917 - options
 def card(
     model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
     results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],
+    plots: Annotated[Path, typer.Option(help="Folder to draw the plots into that the card links.")] = Path(
+        "training/plots"
+    ),
 ) -> None:
-    """Write the model card from a measured report.
+    """Write the model card from a measured report, with its plots.
 
     Needs the extra **train**.
     """
     with training_extra("complaintnlp card"):
         from complaintnlp.training.model_card import write_card  # noqa: PLC0415
-    OUT.print(str(write_card(model, results)))
+    OUT.print(str(write_card(model, results, plots=plots)))
 
 
 def _check_split(split: str) -> None:

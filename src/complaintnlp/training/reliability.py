@@ -165,6 +165,18 @@ def calibration_markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def beyond_target(report: dict[str, Any]) -> str:
+    """A sentence that names the heads and groups whose error lies above `TARGET`, those whose interval does apart."""
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for group, heads in report["calibration"].items():
+        for head, title in TITLES.items():
+            figures = heads[head]
+            if figures["ece"] is not None and figures["ece"] > TARGET:
+                found[figures["low"] > TARGET].append(f"{title} ({group})")
+    sure, doubtful = ", ".join(found[True]) or "none", ", ".join(found[False]) or "none"
+    return f"Above {TARGET} with their whole interval: {sure}. Above it, but not surely: {doubtful}."
+
+
 def review_markdown(report: dict[str, Any]) -> str:
     """What ``needs_review`` is worth, as a table: a line for each figure, 95% intervals in brackets."""
     groups = report["risk_coverage"]

@@ -10,6 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from complaintnlp.judgement.precision import PRECISIONS, SETTING
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.training import evaluate
 from complaintnlp.training.calibrate import calibrate
@@ -29,7 +30,9 @@ def report(
     folder = tmp_path / "model"
     write_model_folder(folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training={})
     policy = calibrate(folder, load_hand_labels(annotations, "dev"))
-    assert read_model_folder(folder).thresholds == policy.to_dict()
+    written = read_model_folder(folder)
+    assert written.thresholds == policy.to_dict()
+    assert list(written.settings[SETTING]) == [str(wanted) for wanted in PRECISIONS]
     monkeypatch.setattr(evaluate, "load_encoder", lambda source: (encoder, tokenizer))
     return evaluate_model(
         folder,

@@ -67,6 +67,29 @@ def evaluate(  # noqa: PLR0917 - options
 
 
 @app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model folder; its complaintnlp.json is written.")],
+    annotations: Annotations = ANNOTATIONS,
+) -> None:
+    """Fit temperatures and thresholds of a model folder anew on the development split; export has done so already.
+
+    Also writes the thresholds that **--precision** of analyze and score uses. A report or card of the folder no longer
+    fits it: evaluate it again.
+
+    Needs the extra **train**.
+    """
+    with training_extra("complaintnlp calibrate"):
+        from complaintnlp.training.calibrate import precision_markdown  # noqa: PLC0415
+        from complaintnlp.training.release import recalibrate  # noqa: PLC0415
+    from complaintnlp.judgement.precision import SETTING  # noqa: PLC0415
+
+    with ERR.status("scoring the development split"):
+        folder = recalibrate(model, annotations)
+    typer.echo(precision_markdown(folder.settings[SETTING]))
+    ERR.print(f"{folder.path}: temperatures and thresholds written", style="dim")
+
+
+@app.command()
 def robustness(
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
     split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",

@@ -14,6 +14,7 @@ from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
 from complaintnlp.taxonomy import LANGUAGES
+from complaintnlp.training.dataset import read_corpora
 from complaintnlp.training.export import write_model_folder
 from complaintnlp.training.gate import LIMITS, TOGETHER, compare_answers, gate_markdown, run_gate
 from complaintnlp.training.release import load_run, release_run
@@ -68,7 +69,11 @@ def test_a_change_beyond_the_limit_alone_fails() -> None:
 
 
 def test_a_folder_is_measured_against_its_own_run(
-    make_run: Callable[..., Run], annotations: Path, corpora: Path, tmp_path: Path
+    make_run: Callable[..., Run],
+    corpora_folder: Callable[..., Path],
+    annotations: Path,
+    corpora: Path,
+    tmp_path: Path,
 ) -> None:
     run = make_run("gated", [{"name": "hand", "epochs": 1, "batch_tokens": 256}])
     train(run)
@@ -86,6 +91,10 @@ def test_a_folder_is_measured_against_its_own_run(
     table = gate_markdown(report)
     assert table.count("| zh |") == 3
     assert "tiny 1 (int8) against the float32 network of gated" in table
+
+    turkish = corpora_folder({"tr": read_corpora(corpora, ("tr",))})
+    with pytest.raises(ConfigurationError, match="holds no unlabelled text in zh"):
+        run_gate(run.folder, folder, annotations, turkish, texts=30)
 
     other = make_run("other", [{"name": "hand", "epochs": 1, "batch_tokens": 256}])
     train(other)

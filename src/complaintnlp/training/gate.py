@@ -79,7 +79,7 @@ def run_gate(
         ``model``, ``run``, ``limits``, ``languages`` (per language what `compare_answers` gives) and ``passed``.
 
     Raises:
-        ConfigurationError: the folder was exported from another run.
+        ConfigurationError: the folder was exported from another run, or the corpora hold nothing in a language.
     """
     folder = read_model_folder(model)
     network, tokenizer, recipe = load_run(run)
@@ -91,9 +91,9 @@ def run_gate(
         progress(f"{language}: sampling", 0, texts)
         rows = data.sample_language(corpora, language, texts, held_out, exclude=known)
         read = [text for text in (data.model_text(row["text"], language) for row in rows) if text]
-        if read:
-            pair = reader.read(read, language, partial(progress, language))
-            languages[language] = compare_answers(*pair)
+        if not read:
+            raise ConfigurationError(f"{corpora} holds no unlabelled text in {language}; the gate needs all languages")
+        languages[language] = compare_answers(*reader.read(read, language, partial(progress, language)))
     return {
         "model": {"name": folder.name, "version": folder.version, "sha256": weights_hash(folder.path)},
         "run": recipe.name,

@@ -311,6 +311,19 @@ def test_a_model_with_wrong_thresholds_is_refused(make_model: Maker) -> None:
     assert str(model) in str(caught.value)
 
 
+def test_a_wanted_precision_takes_its_own_thresholds(make_model: Maker) -> None:
+    point = {"threshold": 1.0, "precision": 0.9, "recall": 1.0, "held_out": None}
+    model = make_model(precision={"0.9": {"failure_types": point, "at_risk": point}})
+    plain, precise = Analyzer.load(model), Analyzer.load(model, precision=0.9)
+    answer = precise.analyze(TEXTS["en"])
+    assert plain.analyze(TEXTS["en"]).failure_types
+    assert answer.failure_types == ()
+    assert answer.at_risk is not None
+    assert not answer.at_risk.text_flag
+    with pytest.raises(InvalidInputError, match=r"precision 0.5 is not one of"):
+        Analyzer.load(model, precision=0.5)
+
+
 def test_the_name_and_version_come_from_the_folder(make_model: Maker) -> None:
     model = make_model(name="other", version="7")
     assert json.loads((model / SETTINGS_FILE).read_text(encoding="utf-8"))["name"] == "other"

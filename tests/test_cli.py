@@ -79,6 +79,12 @@ def write_csv(path: Path, *rows: tuple[str, ...]) -> Path:
 # --- analyze
 
 
+@pytest.mark.parametrize("command", [("analyze", WORDS), ("score", "in.csv", "-o", "out.csv")])
+def test_a_precision_needs_a_calibrated_folder(run: Run, tiny_model: Path, command: tuple[str, ...]) -> None:
+    error = error_of(run(*command, "--precision", "0.9", "--model", tiny_model))
+    assert f"add them with: complaintnlp calibrate {tiny_model}" in error
+
+
 def test_analyze_prints_a_card(run: Run, tiny_model: Path) -> None:
     code, out, err = run("analyze", WORDS, "--model", tiny_model)
     assert (code, err) == (0, "")
@@ -234,7 +240,7 @@ def commands() -> Iterator[tuple[str, ...]]:
 
 def test_the_commands_are_these() -> None:
     names = {" ".join(path) for path in commands()}
-    expected = ["analyze", "score", "serve", "train", "export", "evaluate", "card", "soft-label"]
+    expected = ["analyze", "score", "serve", "train", "export", "evaluate", "gate", "calibrate", "card", "soft-label"]
     assert names >= {*expected, "robustness", "data report", "data rates"}
 
 

@@ -18,7 +18,7 @@ from complaintnlp import errors
 from complaintnlp.errors import ComplaintNLPError
 
 SOURCE = Path(complaintnlp.__file__).parent
-HEAVY = {"torch", "transformers", "fastapi", "pandas", "datasets", "sklearn"}
+HEAVY = {"torch", "transformers", "fastapi", "pandas", "datasets", "sklearn", "matplotlib"}
 
 BELOW = {
     "errors": set(),
@@ -44,6 +44,7 @@ ONLY_IN = {
     "transformers": "training",
     "datasets": "training",
     "sklearn": "training",
+    "matplotlib": "training",
     "safetensors": "training",
     "onnx": "training",
     "fastapi": "api",

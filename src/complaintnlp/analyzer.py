@@ -17,6 +17,7 @@ from complaintnlp.errors import InvalidInputError
 from complaintnlp.judgement.decide import Decisions, Policy, decide
 from complaintnlp.judgement.detractor import nps_result
 from complaintnlp.judgement.evidence import find_evidence, outputs_of
+from complaintnlp.judgement.precision import precision_policy
 from complaintnlp.judgement.risk import TextRisk, is_conditional_exit, score_risk
 from complaintnlp.judgement.risk_policy import RiskPolicy, load_risk_policy, read_risk_policy
 from complaintnlp.judgement.severity import SeverityAssessment, assess_severity
@@ -109,7 +110,12 @@ class Analyzer:
 
     @classmethod
     def load(
-        cls, model: str | Path | None = None, *, playbook: Path | None = None, risk_policy: Path | None = None
+        cls,
+        model: str | Path | None = None,
+        *,
+        playbook: Path | None = None,
+        risk_policy: Path | None = None,
+        precision: float | None = None,
     ) -> Analyzer:
         """Load a model folder; the released model by default.
 
@@ -117,13 +123,19 @@ class Analyzer:
             model: the folder.
             playbook: a company's own rows, see `complaintnlp.recovery.playbook.load_playbook`.
             risk_policy: a file of its own points, such as ``complaintnlp fit-risk`` writes.
+            precision: share of the answered failure types and risks that shall be right, one of
+                `complaintnlp.judgement.precision.PRECISIONS`; thresholds of best F1 by default.
 
         Raises:
-            ModelFolderError: the folder is missing, damaged, or of another schema version.
+            ModelFolderError: the folder is missing, damaged, or of another schema version, or has no thresholds for a
+                wanted precision.
+            InvalidInputError: another precision, or one that the model did not reach on the development split.
             ConfigurationError: the playbook or the policy is wrong; the message names file and key.
         """
         folder = read_model_folder(model)
         policy = Policy.from_dict(folder.thresholds, str(folder.path))
+        if precision is not None:
+            policy = precision_policy(policy, folder.settings, precision, str(folder.path))
         points = read_risk_policy(risk_policy) if risk_policy else None
         return cls(Runtime(folder), policy, playbook=load_playbook(playbook), risk_policy=points)
 

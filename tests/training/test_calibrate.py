@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, sigmoid, softmax
-from complaintnlp.training.calibrate import REVIEW_SHARE, fit_temperatures, fit_thresholds
+from complaintnlp.training.calibrate import (
+    FOLDS,
+    REVIEW_SHARE,
+    fit_temperatures,
+    fit_thresholds,
+    folds,
+    precision_markdown,
+    precision_table,
+)
 from complaintnlp.training.metrics import Gold
 
 TEXTS = 1500
@@ -99,3 +107,56 @@ def test_a_language_is_drawn_from_the_common_threshold_to_its_own() -> None:
     assert policy.failure_types == (common,) * 13
     assert policy.language_shift["en"] == pytest.approx((0.6 - common) * 500 / 600, abs=0.02)
     assert policy.language_shift["hy"] == pytest.approx((0.3 - common) * 500 / 600, abs=0.02)
+
+
+def risk_gold(at_risk: np.ndarray) -> Gold:
+    count = len(at_risk)
+    return Gold(
+        failure_types=np.zeros((count, 13), dtype=bool),
+        primary=np.full(count, -1),
+        intensity=np.zeros(count, dtype=np.int64),
+        nps=np.zeros(count, dtype=np.int64),
+        at_risk=at_risk,
+        risk_reasons=np.zeros((count, 4), dtype=bool),
+    )
+
+
+def test_the_threshold_of_a_precision_is_the_lowest_that_keeps_it() -> None:
+    values = np.linspace(0.0, 1.0, 2000)
+    # One in two is right below 0.6, nine in ten from there on: 0.8 are right from where the halves weigh little.
+    right = np.where(values < 0.6, np.arange(2000) % 2 == 0, np.arange(2000) % 10 > 0)
+    table = precision_table(scores_with(np.zeros((2000, 13)), values), risk_gold(right), np.arange(2000) % FOLDS)
+    point = table["0.8"]["at_risk"]
+    assert point["threshold"] is not None
+    said = values >= point["threshold"]
+    assert point["precision"] == pytest.approx(right[said].mean(), abs=1e-3)
+    assert point["precision"] == pytest.approx(0.8, abs=0.01)
+    assert point["recall"] == pytest.approx(right[said].sum() / right.sum(), abs=1e-3)
+    assert point["held_out"] == pytest.approx(0.8, abs=0.02)
+    assert right[values >= point["threshold"] - 0.02].mean() < 0.8
+
+
+def test_a_precision_out_of_reach_has_no_threshold() -> None:
+    values = np.linspace(0.0, 1.0, 1000)
+    table = precision_table(
+        scores_with(np.zeros((1000, 13)), values), risk_gold(np.arange(1000) % 4 > 0), np.arange(1000) % FOLDS
+    )
+    assert table["0.7"]["at_risk"]["threshold"] is not None
+    for wanted in ("0.8", "0.9", "0.95"):
+        point = table[wanted]["at_risk"]
+        assert (point["threshold"], point["held_out"]) == (None, None)
+        assert point["precision"] == pytest.approx(0.75, abs=0.05)
+    assert table["0.7"]["failure_types"] == {"threshold": None, "precision": 0.0, "recall": 0.0, "held_out": None}
+    assert "| 0.9 | at_risk | not reached | " in precision_markdown(table)
+
+
+def test_the_fifth_type_of_a_text_counts_as_not_answered() -> None:
+    types = np.tile(np.concatenate([[0.95, 0.94, 0.93, 0.92], np.full(9, 0.9)]), (100, 1))
+    gold = risk_gold(np.zeros(100, dtype=bool))
+    gold.failure_types[:, :4] = True
+    point = precision_table(scores_with(types, np.zeros(100)), gold, np.arange(100) % FOLDS)["0.95"]["failure_types"]
+    assert (point["precision"], point["recall"], point["held_out"]) == (1.0, 1.0, 1.0)
+
+
+def test_folds_follow_the_id() -> None:
+    assert folds(["aa0000", "bb0001", "cc0006", "dd000f"]).tolist() == [0, 1, 1, 0]

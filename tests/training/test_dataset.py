@@ -27,6 +27,7 @@ from complaintnlp.training.dataset import (
     read_annotations,
     read_corpora,
     sample_corpora,
+    sample_language,
     weak_targets,
 )
 from complaintnlp.training.label_mapping import LabelMapping, WeakTargets, load_mapping
@@ -201,6 +202,18 @@ def test_a_larger_sample_holds_the_smaller(corpora: Path) -> None:
     sizes = Counter((row["lang"], row["source"]) for row in sample_corpora(corpora, HeldOut([]), per_source=2))
     assert set(sizes.values()) == {2}
     assert len(sizes) == 2 * len(LANGUAGES)
+
+
+def test_a_language_is_sampled_over_all_its_sources(corpora: Path) -> None:
+    def ids(count: int, exclude: frozenset[str] = frozenset()) -> list[str]:
+        rows = sample_language(corpora, "hy", count, HeldOut([]), exclude=exclude)
+        assert {row["lang"] for row in rows} == {"hy"}
+        return [row["id"] for row in rows]
+
+    everything = {row["id"] for row in sample_corpora(corpora, HeldOut([]), per_source=1000) if row["lang"] == "hy"}
+    assert set(ids(1000)) == everything
+    assert ids(5) == ids(20)[:5]
+    assert ids(4, frozenset(ids(1))) == ids(5)[1:]
 
 
 def test_odd_voice_commands_are_never_sampled(corpora: Path) -> None:

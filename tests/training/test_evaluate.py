@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
+from complaintnlp.judgement.precision import PRECISIONS, SETTING
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.training import evaluate
 from complaintnlp.training.calibrate import calibrate
@@ -25,6 +26,7 @@ from complaintnlp.training.evaluate import (
 from complaintnlp.training.export import write_model_folder
 from complaintnlp.training.metrics import GROUPS
 from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.reliability import ALL
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def report(
     folder = tmp_path / "model"
     write_model_folder(folder, network, tokenizer, name="tiny", version="1", max_tokens=64, training={})
     policy = calibrate(folder, load_hand_labels(annotations, "dev"))
-    assert read_model_folder(folder).thresholds == policy.to_dict()
+    written = read_model_folder(folder)
+    assert written.thresholds == policy.to_dict()
+    assert list(written.settings[SETTING]) == [str(wanted) for wanted in PRECISIONS]
     monkeypatch.setattr(evaluate, "load_encoder", lambda source: (encoder, tokenizer))
     return evaluate_model(
         folder,
@@ -51,6 +55,13 @@ def test_the_report_is_complete(report: dict[str, Any], tmp_path: Path) -> None:
     assert sum(group["texts"] for group in report["groups"].values()) == 5 * 14
     for name, bounds in report["intervals"].items():
         assert bounds["low"] <= report["groups"][name]["type_micro_f1"] <= bounds["high"]
+    assert list(report["calibration"]) == [ALL, *GROUPS]
+    assert list(report["risk_coverage"]) == list(GROUPS)
+    for name, figures in report["groups"].items():
+        heads = report["calibration"][name]
+        for figure, head in (("type_ece", "failure_types"), ("nps_ece", "nps"), ("at_risk_ece", "at_risk")):
+            assert heads[head]["ece"] == pytest.approx(figures[figure])
+        assert report["risk_coverage"][name]["coverage"] == pytest.approx(1 - figures["reviewed"])
     assert len(report["baselines"]) == 2
     for groups in report["baselines"].values():
         assert set(groups) == set(GROUPS)

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from complaintnlp.cli.shared import ERR, OUT, Model, Playbook, RiskPolicyFile, app, playbook_app, progress_bar
+from complaintnlp.cli.shared import (
+    ERR,
+    OUT,
+    Model,
+    Playbook,
+    Precision,
+    RiskPolicyFile,
+    app,
+    playbook_app,
+    progress_bar,
+)
 from complaintnlp.errors import InvalidInputError
 from complaintnlp.taxonomy import LANGUAGES
 
@@ -36,6 +46,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
     evidence: Annotated[bool, typer.Option(help="Quote the words that each label rests on.")] = True,
     playbook: Playbook = None,
     risk_policy: RiskPolicyFile = None,
+    precision: Precision = None,
     model: Model = None,
 ) -> None:
     """Analyse one text: what failed, who may leave, what to do now, and a draft of the reply.
@@ -68,7 +79,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
         "customer": _json_object(customer, "--customer") if customer else None,
     }
     feedback = {name: value for name, value in fields.items() if value is not None}
-    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy)
+    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy, precision=precision)
     analysis = analyzer.analyze(feedback, evidence=evidence, now=datetime.now(UTC))
     if as_json:
         typer.echo(analysis.to_json(indent=2))
@@ -77,7 +88,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
 
 
 @app.command()
-def score(  # noqa: PLR0917 - options
+def score(  # noqa: PLR0913, PLR0917 - options
     source: Annotated[Path, typer.Argument(help="CSV, TSV or JSON Lines, also .gz.", metavar="IN")],
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV, TSV or JSON Lines to write.", metavar="OUT")],
     text_column: Annotated[
@@ -90,6 +101,7 @@ def score(  # noqa: PLR0917 - options
     show: Annotated[int, typer.Option(help="Also print so many scored rows as a table.", min=0)] = 0,
     playbook: Playbook = None,
     risk_policy: RiskPolicyFile = None,
+    precision: Precision = None,
     model: Model = None,
 ) -> None:
     """Score a whole export: keeps every column and adds the **cnlp_** ones.
@@ -102,7 +114,7 @@ def score(  # noqa: PLR0917 - options
     from complaintnlp.batch import score_file  # noqa: PLC0415
     from complaintnlp.render import render_rows, render_summary  # noqa: PLC0415
 
-    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy)
+    analyzer = Analyzer.load(model, playbook=playbook, risk_policy=risk_policy, precision=precision)
     with progress_bar() as bar:
         task = bar.add_task("scoring", total=None)
         summary = score_file(

@@ -40,6 +40,14 @@ RiskPolicyFile = Annotated[
     Path | None,
     typer.Option("--risk-policy", help="Points of the at-risk score (TOML), as fit-risk writes.", show_default=False),
 ]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the answered failure types and risks that shall be right: 0.7, 0.8, 0.9 or 0.95; the higher, "
+        "the fewer are found. Default: best F1.",
+        show_default=False,
+    ),
+]
 Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
 Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
 

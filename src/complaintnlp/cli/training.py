@@ -1,4 +1,4 @@
-"""Commands of those who train and measure models; nearly all need the extra **train**."""
+"""Commands of those who train models and look after the data; nearly all need the extra **train**."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 from complaintnlp import __version__
 from complaintnlp.cli.shared import (
     ANNOTATIONS,
-    CHECKLIST,
     CORPORA,
     ERR,
     OUT,
@@ -23,7 +22,6 @@ from complaintnlp.cli.shared import (
     progress_bar,
     training_extra,
 )
-from complaintnlp.errors import InvalidInputError
 
 
 @app.command()
@@ -46,114 +44,6 @@ def export(
     with ERR.status("exporting, quantising, calibrating"):
         folder = release_run(run, out, annotations, name=name, version=version, any_size=any_size)
     OUT.print(f"{folder}: {sum(path.stat().st_size for path in folder.iterdir()) / 1e6:.1f} MB")
-
-
-@app.command()
-def evaluate(  # noqa: PLR0917 - options
-    model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
-    baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
-    ] = None,
-    annotations: Annotations = ANNOTATIONS,
-    corpora: Corpora = CORPORA,
-    project: Project = PROJECT,
-) -> None:
-    """Measure a model folder on hand labels, per language, with confusion tables, beside two baselines.
-
-    Needs the extra **train**.
-    """
-    _check_split(split)
-    with training_extra("complaintnlp evaluate"):
-        from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
-        from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
-    report = evaluation.evaluate_model(
-        model,
-        annotations,
-        split,
-        train=(lambda: load_training_labels(annotations, project, corpora)) if baselines else None,
-        note=lambda text: ERR.print(text, style="dim"),
-    )
-    typer.echo(evaluation.markdown_tables(report))
-    typer.echo(evaluation.confusion_markdown(report))
-    if out is not None:
-        evaluation.write_report(report, out)
-        ERR.print(f"written to {out}", style="dim")
-
-
-@app.command()
-def robustness(
-    model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
-    checklist: Annotated[Path, typer.Option(help="Folder of hand-written checklists.")] = CHECKLIST,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(help="Report of another model, as -o wrote it, to put beside this one; may be given repeatedly."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
-    ] = None,
-    annotations: Annotations = ANNOTATIONS,
-) -> None:
-    """Measure what typing errors, capitals, other letters and the like cost a model, and run the checklists.
-
-    Needs the extra **train**.
-
-    Example: complaintnlp robustness models/mine -o mine.json --beside training/results/released.json
-    """
-    _check_split(split)
-    with training_extra("complaintnlp robustness"):
-        from complaintnlp.training import robustness as room  # noqa: PLC0415
-        from complaintnlp.training.evaluate import read_report, write_report  # noqa: PLC0415
-    with progress_bar() as bar:
-        task = bar.add_task("loading", total=None)
-        report = room.measure_robustness(
-            model,
-            annotations,
-            split,
-            checklist,
-            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
-        )
-    typer.echo(room.robustness_markdown(report))
-    if beside:
-        typer.echo("\n" + room.beside_markdown([report, *map(read_report, beside)]))
-    if out is not None:
-        write_report(report, out)
-        ERR.print(f"written to {out}", style="dim")
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[str], typer.Argument(help="Folders of finished runs; a+b is the ensemble of two.")],
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
-    annotations: Annotations = ANNOTATIONS,
-) -> None:
-    """Compare runs on hand labels, with intervals, and with the gain over the first one.
-
-    Needs the extra **train**.
-
-    Example: complaintnlp compare runs/teacher runs/small runs/teacher+runs/small
-    """
-    _check_split(split)
-    with training_extra("complaintnlp compare"):
-        from complaintnlp.training import compare as comparison  # noqa: PLC0415
-    report = comparison.compare_runs(runs, annotations, split, note=lambda text: ERR.print(text, style="dim"))
-    typer.echo(comparison.comparison_markdown(report, split))
-
-
-@app.command()
-def card(
-    model: Annotated[Path, typer.Argument(help="Model folder; its README.md is written.")],
-    results: Annotated[Path, typer.Argument(help="Report that evaluate -o wrote.")],
-) -> None:
-    """Write the model card from a measured report.
-
-    Needs the extra **train**.
-    """
-    with training_extra("complaintnlp card"):
-        from complaintnlp.training.model_card import write_card  # noqa: PLC0415
-    OUT.print(str(write_card(model, results)))
 
 
 @app.command("soft-label")
@@ -377,8 +267,3 @@ def fit_risk(
     out.write_text(policy_toml(report.policy), encoding="utf-8")
     typer.echo(report_markdown(report))
     ERR.print(f"written to {out}", style="dim")
-
-
-def _check_split(split: str) -> None:
-    if split not in {"dev", "test"}:
-        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")

@@ -5,7 +5,8 @@ It measures the int8 model through the same runtime that serves it, so the numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import f1_score
 
-from complaintnlp.judgement.decide import Policy, confidence
+from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Policy, confidence
+from complaintnlp.judgement.precision import PRECISIONS, SETTING, Point
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import (
@@ -30,11 +32,17 @@ from complaintnlp.model.scores import (
 from complaintnlp.taxonomy import MAX_INTENSITY
 from complaintnlp.training.export import write_settings
 from complaintnlp.training.metrics import Gold
+from complaintnlp.training.tables import number, table_head, table_row
 
 REVIEW_SHARE: Final = 0.2
 """Share of development texts that may be sent to a person: the least sure fifth."""
 
+FOLDS: Final = 5
 _GRID: Final = np.round(np.arange(0.10, 0.91, 0.02), 2)
+_PRECISION_GRID: Final = np.round(np.arange(0.02, 0.9951, 0.005), 3)
+_MIN_ANSWERS: Final = 30
+"""Answers below which a precision says nothing."""
+
 _PRIOR_POSITIVES: Final = 30.0
 """A reason's own best threshold counts as much as the common one when it has this many positive texts."""
 
@@ -56,7 +64,7 @@ def combined_scores(windows: list[NDArray[np.float32]], temperatures: dict[str, 
 
 
 def calibrate(folder: Path, development: Dataset) -> Policy:
-    """Fit temperatures and thresholds and write them into the folder.
+    """Fit temperatures, thresholds of best F1 and those of wanted precisions, and write them into the folder.
 
     Args:
         folder: a model folder.
@@ -69,21 +77,17 @@ def calibrate(folder: Path, development: Dataset) -> Policy:
     windows = window_logits(Runtime(model), development["text"])
     gold = Gold.of({name: development[name] for name in HEADS})
     temperatures = fit_temperatures(np.stack([logits[0] for logits in windows]), gold)
-    policy = fit_thresholds(combined_scores(windows, temperatures), gold, development["language"])
-    write_settings(folder, {**model.settings, "temperatures": temperatures, "thresholds": policy.to_dict()})
+    scores = combined_scores(windows, temperatures)
+    policy = fit_thresholds(scores, gold, development["language"])
+    table = precision_table(scores, gold, folds(development["id"]))
+    changed = {"temperatures": temperatures, "thresholds": policy.to_dict(), SETTING: table}
+    write_settings(folder, {**model.settings, **changed})
     return policy
 
 
 def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float]:
     """Temperature of each head that gives the development labels the highest likelihood."""
-    targets: dict[str, NDArray[Any]] = {
-        "failure_types": gold.failure_types.astype(float),
-        "intensity": (gold.intensity[:, None] > np.arange(MAX_INTENSITY)).astype(float),
-        "at_risk": gold.at_risk[:, None].astype(float),
-        "risk_reasons": gold.risk_reasons.astype(float),
-        "primary": gold.primary,
-        "nps": gold.nps,
-    }
+    targets = head_targets(gold)
     temperatures = {}
     for head, part in HEADS.items():
         target = targets[head]
@@ -91,6 +95,18 @@ def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float
         outputs = logits[known][:, part].astype(np.float64)
         temperatures[head] = round(best_temperature(head, outputs, target[known]), 4) if known.any() else 1.0
     return temperatures
+
+
+def head_targets(gold: Gold) -> dict[str, NDArray[Any]]:
+    """What each head should say: the class of a softmax head (-1 where there is none), else 0 or 1 for each output."""
+    return {
+        "failure_types": gold.failure_types.astype(float),
+        "intensity": (gold.intensity[:, None] > np.arange(MAX_INTENSITY)).astype(float),
+        "at_risk": gold.at_risk[:, None].astype(float),
+        "risk_reasons": gold.risk_reasons.astype(float),
+        "primary": gold.primary,
+        "nps": gold.nps,
+    }
 
 
 def fit_thresholds(scores: Scores, gold: Gold, languages: Sequence[str]) -> Policy:
@@ -114,6 +130,85 @@ def fit_thresholds(scores: Scores, gold: Gold, languages: Sequence[str]) -> Poli
         risk_reasons=_label_thresholds(scores.risk_reasons, gold.risk_reasons),
         review_below=float(np.quantile(confidence(scores), REVIEW_SHARE).round(4)),
     )
+
+
+def folds(ids: Sequence[str]) -> NDArray[np.int64]:
+    """Fold of each text, 0 to 4, by its id."""
+    return np.array([int(text_id[-4:], 16) % FOLDS for text_id in ids], dtype=np.int64)
+
+
+def precision_table(
+    scores: Scores, gold: Gold, fold: NDArray[np.int64]
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """The lowest thresholds that reach each of `PRECISIONS`, and what is found there.
+
+    Returns:
+        Per precision, for ``failure_types`` (all share one) and ``at_risk``, the fields of `Point`.
+    """
+    heads = {
+        "failure_types": (_at_most_four(scores.failure_types), gold.failure_types),
+        "at_risk": (scores.at_risk[:, None], gold.at_risk[:, None]),
+    }
+    return {
+        str(wanted): {
+            name: asdict(replace(_point(p, y, wanted), held_out=_held_out(p, y, fold, wanted)))
+            for name, (p, y) in heads.items()
+        }
+        for wanted in PRECISIONS
+    }
+
+
+def _at_most_four(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A text is given its most probable types at most, whatever the threshold."""
+    ranks = (-probabilities).argsort(axis=1).argsort(axis=1)
+    return np.where(ranks < MAX_FAILURE_TYPES, probabilities, 0.0)
+
+
+def _point(probabilities: NDArray[np.float64], gold: NDArray[np.bool_], wanted: float) -> Point:
+    """The lowest threshold from which on the precision stays at the wanted one."""
+    curve = _precision_curve(probabilities, gold)
+    if not len(curve):
+        return Point(None, 0.0, 0.0)
+    below = np.flatnonzero(curve[:, 1] < wanted)
+    first = below[-1] + 1 if len(below) else 0
+    reached = first < len(curve)
+    threshold, precision, recall = (round(float(v), 4) for v in curve[first if reached else curve[:, 1].argmax()])
+    return Point(threshold if reached else None, precision, recall)
+
+
+def _held_out(
+    probabilities: NDArray[np.float64], gold: NDArray[np.bool_], fold: NDArray[np.int64], wanted: float
+) -> float | None:
+    """Precision on every fold by the threshold of the others; None where one of them has none."""
+    said = np.zeros_like(gold)
+    for inside in (fold == held_out for held_out in range(FOLDS)):
+        threshold = _point(probabilities[~inside], gold[~inside], wanted).threshold
+        if threshold is None:
+            return None
+        said[inside] = probabilities[inside] >= threshold
+    return round(float(gold[said].mean()), 4) if said.any() else None
+
+
+def _precision_curve(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Threshold, precision and recall ``(thresholds, 3)`` where at least `_MIN_ANSWERS` are given."""
+    rows = []
+    for threshold in _PRECISION_GRID:
+        said = probabilities >= threshold
+        if said.sum() >= _MIN_ANSWERS:
+            hits = float((said & gold).sum())
+            rows.append((threshold, hits / float(said.sum()), hits / max(float(gold.sum()), 1.0)))
+    return np.array(rows).reshape(-1, 3)
+
+
+def precision_markdown(table: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> str:
+    """The table of `precision_table` as markdown."""
+    lines = [*table_head("precision wanted", "head", "threshold", "precision", "on held-out folds", "recall")]
+    for wanted, heads in table.items():
+        for name, point in heads.items():
+            threshold = "not reached" if point["threshold"] is None else number(point["threshold"])
+            figures = (number(point[field]) for field in ("precision", "held_out", "recall"))
+            lines.append(table_row([wanted, name, threshold, *figures]))
+    return "\n".join(lines)
 
 
 def best_temperature(head: str, outputs: NDArray[np.float64], target: NDArray[Any]) -> float:

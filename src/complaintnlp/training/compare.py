@@ -19,7 +19,7 @@ from complaintnlp.judgement.decide import Decisions, decide
 from complaintnlp.model.scores import Scores, scores_from_logits
 from complaintnlp.taxonomy import MAX_INTENSITY
 from complaintnlp.training import dataset as data
-from complaintnlp.training.calibrate import fit_temperatures, fit_thresholds
+from complaintnlp.training.calibrate import FOLDS, fit_temperatures, fit_thresholds, folds
 from complaintnlp.training.evaluate import figures, gold_of, groups_of
 from complaintnlp.training.metrics import Gold, Rows, select
 from complaintnlp.training.predict import predict_logits
@@ -32,7 +32,6 @@ FIGURES: Final = (
 )
 """Figures of `complaintnlp.training.metrics.evaluate_group` that the comparison shows."""
 
-_FOLDS: Final = 5
 _RESAMPLES: Final = 1000
 _PLUS: Final = "+"
 
@@ -108,10 +107,10 @@ def _cross_fitted(logits: NDArray[np.float32], texts: Dataset) -> tuple[Scores, 
     """Scores and decisions of every text, each by a calibration that has not seen it (nor evaluation-only texts)."""
     languages = np.asarray(texts["language"])
     usable = np.asarray(texts["origin"]) != data.EVALUATION_ONLY
-    folds = np.array([int(text_id[-4:], 16) % _FOLDS for text_id in texts["id"]])
+    fold = folds(texts["id"])
     parts = []
-    for fold in range(_FOLDS):
-        inside, outside = np.flatnonzero(folds == fold), np.flatnonzero((folds != fold) & usable)
+    for number in range(FOLDS):
+        inside, outside = np.flatnonzero(fold == number), np.flatnonzero((fold != number) & usable)
         fit = (logits[outside], texts.select(outside))
         parts.append((inside, *_calibrated(*fit, logits[inside], languages[inside].tolist())))
     back = np.argsort(np.concatenate([rows for rows, _, _ in parts]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import heapq
 import json
 import math
 import re
@@ -278,12 +279,30 @@ def sample_corpora(
             continue
         if row["id"] in exclude or is_out_of_domain_test(row) or held_out.holds(row["id"], row["text"]):
             continue
-        order = hashlib.sha1(b"sample" + row["id"].encode(), usedforsecurity=False).hexdigest()
-        groups[row["lang"], row["source"]].append((order, row))
+        groups[row["lang"], row["source"]].append((_sample_order(row["id"]), row))
     for rows in groups.values():
         rows.sort(key=lambda pair: pair[0])
         for _, row in rows[:per_source]:
             yield row
+
+
+def sample_language(
+    folder: Path, language: str, count: int, held_out: HeldOut, *, exclude: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """At most ``count`` corpus rows of a language, of its sources as often as they stand there.
+
+    Which ones is decided by the same hash as in `sample_corpora`. Only the sample is kept in memory.
+    """
+    rows = (
+        row
+        for row in read_corpora(folder, (language,))
+        if row["id"] not in exclude and not is_out_of_domain_test(row) and not held_out.holds(row["id"], row["text"])
+    )
+    return heapq.nsmallest(count, rows, key=lambda row: _sample_order(row["id"]))
+
+
+def _sample_order(text_id: str) -> str:
+    return hashlib.sha1(b"sample" + text_id.encode(), usedforsecurity=False).hexdigest()
 
 
 def load_weak_labels(

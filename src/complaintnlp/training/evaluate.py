@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ from complaintnlp.training import dataset as data
 from complaintnlp.training.baselines import run_baselines
 from complaintnlp.training.calibrate import combined_scores, fit_thresholds, window_logits
 from complaintnlp.training.encoder import PACKAGED_ENCODER, load_encoder
+from complaintnlp.training.intervals import bounds, resampled_sums
 from complaintnlp.training.metrics import (
     Gold,
-    Rows,
     by_group,
     confusion_tables,
     evaluate_group,
@@ -33,6 +33,8 @@ from complaintnlp.training.metrics import (
     json_ready,
     select,
 )
+from complaintnlp.training.reliability import calibration, risk_coverage
+from complaintnlp.training.tables import number, table_row
 
 FIGURES: Final = {
     "texts": "texts",
@@ -52,8 +54,6 @@ FIGURES: Final = {
     "reviewed": "needs review",
 }
 """Figures of the report with their column titles."""
-
-_RESAMPLES: Final = 1000
 
 
 def evaluate_model(
@@ -75,8 +75,8 @@ def evaluate_model(
 
     Returns:
         ``model``, ``split``, ``fingerprint`` of the texts, ``groups`` (figures per group), ``intervals`` (95%
-        bootstrap of type micro-F1), ``confusion``, ``language``, ``review``, and ``baselines`` (figures per baseline
-        and group).
+        bootstrap of type micro-F1), ``confusion``, ``language``, ``review``, ``calibration`` and ``risk_coverage`` (see
+        `complaintnlp.training.reliability`), and ``baselines`` (figures per baseline and group).
     """
     folder = read_model_folder(model)
     texts = data.load_hand_labels(annotations, split)
@@ -96,6 +96,8 @@ def evaluate_model(
         "confusion": confusion_tables(gold, decisions),
         "language": by_group(groups, lambda rows: {"misread": float(misread[rows].mean())}),
         "review": by_group(groups, lambda rows: _review(select(gold, rows), select(decisions, rows))),
+        "calibration": calibration(scores, gold, decisions, groups),
+        "risk_coverage": risk_coverage(scores, gold, decisions, groups, policy.review_below),
         "baselines": {},
     }
     if train is not None:
@@ -130,11 +132,8 @@ def figures(scores: Scores, gold: Gold, groups: list[str], decisions: Decisions)
 def _interval(gold: Gold, decisions: Decisions) -> dict[str, float]:
     said = decisions.failure_types
     counts = np.stack([(said & gold.failure_types).sum(1), said.sum(1), gold.failure_types.sum(1)], axis=1)
-    draws: Rows = np.random.default_rng(0).integers(0, len(counts), (_RESAMPLES, len(counts)))
-    totals: NDArray[np.float64] = counts[draws].sum(axis=1).astype(float)
-    f1 = 2 * totals[:, 0] / np.maximum(totals[:, 1] + totals[:, 2], 1.0)
-    low, high = np.quantile(f1, [0.025, 0.975])
-    return {"low": float(low), "high": float(high)}
+    totals = resampled_sums(counts)
+    return bounds(2 * totals[:, 0] / np.maximum(totals[:, 1] + totals[:, 2], 1.0))
 
 
 def weights_hash(folder: Path) -> str:
@@ -174,8 +173,8 @@ def markdown_tables(report: dict[str, Any]) -> str:
     ]
     for key, title in FIGURES.items():
         lines.append(table_row([title, *(_number(report["groups"][name][key], key) for name in names)]))
-    bounds = (report["intervals"][name] for name in names)
-    lines.append(table_row(["type micro-F1, 95% interval", *(f"{b['low']:.3f}-{b['high']:.3f}" for b in bounds)]))
+    intervals = (report["intervals"][name] for name in names)
+    lines.append(table_row(["type micro-F1, 95% interval", *(f"{b['low']:.3f}-{b['high']:.3f}" for b in intervals)]))
     for key, title in (
         ("exact_if_flagged", "all types exact, flagged"),
         ("exact_otherwise", "all types exact, others"),
@@ -224,14 +223,5 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def table_row(cells: Sequence[str]) -> str:
-    """One row of a markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
 def _number(value: float | None, key: str) -> str:
-    if value is None or np.isnan(value):
-        return "-"
-    if key == "texts":
-        return f"{value:.0f}"
-    return f"{value:.3f}"
+    return f"{value:.0f}" if key == "texts" and value is not None else number(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,13 @@ from complaintnlp.model.scores import Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, MAX_INTENSITY, NPS_CLASS_IDS
 
 Rows = NDArray[np.intp]
+T = TypeVar("T")
 
 GROUPS: Final = ("en", "tr", "zh", "hy adapted", "hy real")
 """Groups that are always reported apart. Real Armenian comments are evaluation-only texts."""
 
-_BINS: Final = 10
+BINS: Final = 10
+"""Bins of equal width that calibration is measured in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,37 @@ def select(record: Any, rows: Rows) -> Any:
     return type(record)(**{name: getattr(record, name)[rows] for name in record.__dataclass_fields__})
 
 
+def bin_sums(
+    probabilities: NDArray[np.float64], outcomes: NDArray[np.bool_], counted: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """What calibration figures are made of, text by text, over 10 bins of equal width.
+
+    Args:
+        probabilities: ``(n,)`` or ``(n, labels)``.
+        outcomes: of the same shape.
+        counted: of the same shape, which of them count; all by default.
+
+    Returns:
+        ``(n, 10, 3)``: number of probabilities in the bin, their sum, and how many came true.
+    """
+    everywhere = np.ones_like(outcomes) if counted is None else counted
+    p, y, c = (values.reshape(len(values), -1) for values in (probabilities, outcomes, everywhere))
+    bins = np.where(c, np.minimum((p * BINS).astype(int), BINS - 1), -1)
+    sums = np.zeros((len(p), BINS, 3))
+    for b in range(BINS):
+        inside = bins == b
+        sums[:, b] = np.stack([inside.sum(1), (p * inside).sum(1), (y & inside).sum(1)], axis=1)
+    return sums
+
+
+def calibration_gap(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected calibration error of summed bins ``(..., 10, 3)``: the mean gap (Naeini et al. 2015)."""
+    return np.asarray(np.abs(sums[..., 1] - sums[..., 2]).sum(-1) / np.maximum(sums[..., 0].sum(-1), 1.0))
+
+
 def expected_calibration_error(probabilities: NDArray[np.float64], outcomes: NDArray[np.bool_]) -> float:
     """Mean gap between probability and frequency over 10 bins of equal width (Naeini et al. 2015)."""
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        abs(float(probabilities[bins == b].mean()) - float(outcomes[bins == b].mean())) * float((bins == b).mean())
-        for b in range(_BINS)
-        if (bins == b).any()
-    ]
-    return float(sum(gaps))
+    return float(calibration_gap(bin_sums(probabilities, outcomes).sum(axis=0)))
 
 
 def evaluate_group(scores: Scores, gold: Gold, decisions: Decisions) -> dict[str, float]:
@@ -115,7 +139,7 @@ def json_ready(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def by_group(groups: Sequence[str], evaluate: Callable[[Rows], dict[str, float]]) -> dict[str, dict[str, float]]:
+def by_group(groups: Sequence[str], evaluate: Callable[[Rows], T]) -> dict[str, T]:
     """Call ``evaluate`` with the rows of each group that occurs, in the order of `GROUPS`."""
     labels = np.asarray(groups)
     return {name: evaluate(np.flatnonzero(labels == name)) for name in GROUPS if (labels == name).any()}

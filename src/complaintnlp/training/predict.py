@@ -34,8 +34,14 @@ def predict_logits(
         max_tokens: special tokens included.
         half: compute matrix products in bfloat16.
     """
+    return logits_of_ids(network, tokenize(tokenizer, texts, max_tokens), half=half)
+
+
+def logits_of_ids(
+    network: ComplaintNetwork, ids: Sequence[Sequence[int]], *, half: bool = False
+) -> NDArray[np.float32]:
+    """Logits ``(n, LOGIT_COUNT)`` of token ids with special tokens, in their order, by batches of like length."""
     network.eval()
-    ids = tokenize(tokenizer, texts, max_tokens)
     logits = np.empty((len(ids), LOGIT_COUNT), dtype=np.float32)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         for rows in length_batches(ids, _BATCH_TOKENS):

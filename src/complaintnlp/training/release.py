@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.model.folder import SETTINGS_FILE
+from complaintnlp.model.folder import SETTINGS_FILE, ModelFolder, read_model_folder
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import calibrate
 from complaintnlp.training.encoder import load_encoder
-from complaintnlp.training.export import write_model_folder
+from complaintnlp.training.export import write_model_folder, write_settings
 from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.predict import predict_logits
 from complaintnlp.training.project_labels import load_training_labels
@@ -71,6 +71,19 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
         )
         calibrate(fresh, development)
     return out.resolve()
+
+
+def recalibrate(model: Path, annotations: Path) -> ModelFolder:
+    """Fit temperatures and thresholds of a model folder anew on the development split, and write them into it.
+
+    Its weights stay as they are.
+    """
+    development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
+    calibrate(model, development)
+    settings = read_model_folder(model).settings
+    training = {**settings["training"], "calibrated_on": data.fingerprint(development)}
+    write_settings(model, {**settings, "training": training})
+    return read_model_folder(model)
 
 
 def refuse_other_folders(out: Path) -> None:

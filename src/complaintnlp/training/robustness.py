@@ -25,9 +25,10 @@ from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import combined_scores, window_logits
 from complaintnlp.training.checklist import KINDS, load_checklists, run_checklists
 from complaintnlp.training.compare import bootstrap
-from complaintnlp.training.evaluate import figures, gold_of, groups_of, table_row, weights_hash
+from complaintnlp.training.evaluate import figures, gold_of, groups_of, weights_hash
 from complaintnlp.training.metrics import Gold, Rows, by_group, select
 from complaintnlp.training.perturb import PERTURBATIONS, RAISE_INTENSITY, SLICES, perturb
+from complaintnlp.training.tables import number, table_head, table_row
 
 FIGURES: Final = ("type_micro_f1", "detractor_f1", "intensity_qwk")
 """Figures of `complaintnlp.training.metrics.evaluate_group` that are measured before and after a change."""
@@ -215,21 +216,21 @@ def beside_markdown(reports: Sequence[dict[str, Any]]) -> str:
     if len({(report["split"], report["fingerprint"]) for report in reports}) > 1:
         raise ConfigurationError("the reports were measured on different texts; measure each model anew")
     names = [f"{report['model']['name']} {report['model']['version']}" for report in reports]
-    lines = list(_head("change", "group", *names))
+    lines = list(table_head("change", "group", *names))
     for change, groups in reports[0]["changes"].items():
         for group in groups:
             figures_of_all = [report["changes"][change][group]["type_micro_f1"] for report in reports]
-            cells = [f"{_number(f1['before'])} {f1['after'] - f1['before']:+.3f}" for f1 in figures_of_all]
+            cells = [f"{number(f1['before'])} {f1['after'] - f1['before']:+.3f}" for f1 in figures_of_all]
             lines.append(table_row((change, group, *cells)))
     for language, capabilities in reports[0]["checklist"]["languages"].items():
         for capability in capabilities:
             passed = [report["checklist"]["languages"][language][capability]["passed"] for report in reports]
-            lines.append(table_row((f"checklist: {capability}", language, *map(_number, passed))))
+            lines.append(table_row((f"checklist: {capability}", language, *map(number, passed))))
     return "\n".join(lines)
 
 
 def _changes_table(changes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
-    yield from _head(
+    yield from table_head(
         "change", "group", "texts", "type micro-F1", "difference (95%)", *_TITLES[1:3], "other types", *_TITLES[3:]
     )
     for name, groups in changes.items():
@@ -238,35 +239,27 @@ def _changes_table(changes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[st
             cells = (
                 *(name, group, f"{values['texts']:.0f}", _pair(f1)),
                 f"{f1['after'] - f1['before']:+.3f} ({f1['low']:+.3f} to {f1['high']:+.3f})",
-                *(_pair(values["detractor_f1"]), _pair(values.get("intensity_qwk")), _number(values["other_types"])),
+                *(_pair(values["detractor_f1"]), _pair(values.get("intensity_qwk")), number(values["other_types"])),
                 *(_pair(values["misread"]), _pair(values[_WHOLE_PATH])),
             )
             yield table_row(cells)
 
 
 def _slices_table(slices: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    yield from _head("slice", "group", "texts", *_TITLES)
+    yield from table_head("slice", "group", "texts", *_TITLES)
     for name, groups in slices.items():
         for group, values in groups.items():
-            shown = (_number(values[figure]) for figure in (*FIGURES, "misread", _WHOLE_PATH))
+            shown = (number(values[figure]) for figure in (*FIGURES, "misread", _WHOLE_PATH))
             yield table_row((name, group, f"{values['texts']:.0f}", *shown))
 
 
 def _checklist_table(languages: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    yield from _head("checklist", "capability", "templates", "cases", "passed", *KINDS)
+    yield from table_head("checklist", "capability", "templates", "cases", "passed", *KINDS)
     for language, capabilities in languages.items():
         for capability, values in capabilities.items():
             counts = (f"{values[name]:.0f}" for name in ("templates", "cases"))
-            yield table_row((language, capability, *counts, *(_number(values[name]) for name in ("passed", *KINDS))))
-
-
-def _head(*titles: str) -> tuple[str, str]:
-    return table_row(titles), table_row(["---"] * len(titles))
+            yield table_row((language, capability, *counts, *(number(values[name]) for name in ("passed", *KINDS))))
 
 
 def _pair(figure: dict[str, float] | None) -> str:
-    return "-" if figure is None else f"{_number(figure['before'])} → {_number(figure['after'])}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or np.isnan(value) else f"{value:.3f}"
+    return "-" if figure is None else f"{number(figure['before'])} → {number(figure['after'])}"

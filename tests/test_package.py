@@ -18,7 +18,7 @@ from complaintnlp import errors
 from complaintnlp.errors import ComplaintNLPError
 
 SOURCE = Path(complaintnlp.__file__).parent
-HEAVY = {"torch", "transformers", "fastapi", "pandas", "datasets", "sklearn"}
+HEAVY = {"torch", "transformers", "fastapi", "pandas", "datasets", "sklearn", "matplotlib"}
 
 BELOW = {
     "errors": set(),
@@ -46,6 +46,7 @@ ONLY_IN = {
     "sklearn": "training",
     "safetensors": "training",
     "onnx": "training",
+    "matplotlib": "training",
     "fastapi": "api",
     "starlette": "api",
     "uvicorn": "api",

@@ -19,11 +19,11 @@ from complaintnlp.cli.shared import (
     Corpora,
     Project,
     app,
+    check_split,
     data_app,
     progress_bar,
     training_extra,
 )
-from complaintnlp.errors import InvalidInputError
 
 
 @app.command()
@@ -61,7 +61,7 @@ def evaluate(  # noqa: PLR0917 - options
 
     Needs the extra **train**.
     """
-    _check_split(split)
+    check_split(split)
     with training_extra("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
         from complaintnlp.training.project_labels import load_training_labels  # noqa: PLC0415
@@ -95,7 +95,7 @@ def robustness(
 
     Example: complaintnlp robustness models/mine -o report.json
     """
-    _check_split(split)
+    check_split(split)
     with training_extra("complaintnlp robustness"):
         from complaintnlp.training import robustness as room  # noqa: PLC0415
         from complaintnlp.training.evaluate import write_report  # noqa: PLC0415
@@ -366,8 +366,3 @@ def fit_risk(
     out.write_text(policy_toml(report.policy), encoding="utf-8")
     typer.echo(report_markdown(report))
     ERR.print(f"written to {out}", style="dim")
-
-
-def _check_split(split: str) -> None:
-    if split not in {"dev", "test"}:
-        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")

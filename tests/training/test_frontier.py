@@ -59,6 +59,7 @@ def test_quality_is_what_evaluate_measures_and_speed_is_counted(
     report = measure_frontier(models, annotations, options, progress=lambda *step: seen.append(step))
     assert [done for _, done, _ in seen] == list(range(seen[-1][2] + 1))
     assert list(report["models"]) == ["good", "fast"]
+    assert report["ceiling_texts_per_second"] > 0
     assert report["timed"] == {
         "texts": 8,
         "origin": "sample reviews, repeated",

@@ -49,6 +49,7 @@ def report() -> Report:
         "machine": "x86_64, AVX-512 VNNI: yes",
         "workers": 2,
         "timed": {"texts": 2000, "origin": "corpora", "mean_tokens": 30.04},
+        "ceiling_texts_per_second": 1010.4,
         "models": {
             "small": model(300.0, 0.71, 8, on_frontier=True),
             "worse_$x$": model(250.0, 0.6, None, on_frontier=False),
@@ -116,6 +117,7 @@ def test_the_plot_names_models_panels_and_cascade_without_foreign_letters(report
     assert all(f">{label}<" in text for label in ("small", "worse_$x$", "????", *GROUPS))
     assert "cascade ???? : small, speed estimated" in text
     assert "speed measured at the chosen cut" in text
+    assert "a model that costs nothing" in text
     shown = text[text.index("<defs>") :]
     assert all(ord(letter) < 0x400 for letter in shown)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from complaintnlp import Analyzer
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import ModelFolder
 from complaintnlp.model.runtime import Runtime
+from complaintnlp.model.scores import Scores
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training import throughput
 from complaintnlp.training.throughput import FEEDBACK_SOURCES, load_timed_texts
@@ -81,9 +83,26 @@ def test_the_model_reads_what_the_analyzer_would_let_it_read() -> None:
 def test_rates_count_every_text(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     analyzer = Analyzer.load(tiny_model)
     clock = iter(range(1000))
-    monkeypatch.setattr(throughput.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     assert throughput.path_rate(analyzer, ["too late", "çok geç"] * 5, 2) == 10.0
     seen: list[str] = []
     assert throughput.model_rate(seen.append, ["a", "b", "c"], 2) == 3.0
     assert sorted(seen) == ["a", "b", "c"]
     assert throughput.single_times(analyzer, ["too late"] * 3) == (1000.0, 1000.0)
+
+
+def test_a_model_is_asked_once_about_a_text(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    analyzer = Analyzer.load(tiny_model)
+    free = throughput.RememberingAnalyzer(analyzer)
+    asked: list[str] = []
+    score = Runtime.scores
+
+    def scores(runtime: Runtime, text: str) -> Scores:
+        asked.append(text)
+        return score(runtime, text)
+
+    monkeypatch.setattr(Runtime, "scores", scores)
+    texts = ["too late", "çok geç kaldı"]
+    first, second = list(free.analyze_many(texts)), list(free.analyze_many(texts))
+    assert sorted(asked) == sorted(texts)
+    assert first == second == [analyzer.analyze(text) for text in texts]

@@ -108,8 +108,9 @@ def measure_frontier(
         progress: told the step, how many are done, and how many there are.
 
     Returns:
-        ``split``, ``fingerprint`` of its texts, ``machine``, ``workers``, ``timed`` texts; ``models`` and
-        ``cascades``, see `_model_report` and `_cascade_report`.
+        ``split``, ``fingerprint`` of its texts, ``machine``, ``workers``, ``timed`` texts; the texts per second that no
+        model can exceed, as ``ceiling_texts_per_second``; ``models`` and ``cascades``, see `_model_report` and
+        `_cascade_report`.
 
     Raises:
         InvalidInputError: two folders have the same name, or a cascade is none of two models.
@@ -119,7 +120,7 @@ def measure_frontier(
     named = named_folders(models)
     pairs = [cascade_pair(text, list(named)) for text in options.cascades]
     candidates = {name: _Candidate.load(path) for name, path in named.items()}
-    steps = _Steps(progress, 1 + (2 + options.rounds) * len(named) + len(pairs))
+    steps = _Steps(progress, 2 + (2 + options.rounds) * len(named) + len(pairs))
     steps.begin("texts to time")
     texts = {split: data.load_hand_labels(annotations, split) for split in dict.fromkeys(("dev", options.split))}
     first = next(iter(candidates.values()))
@@ -131,6 +132,8 @@ def measure_frontier(
         needed = texts if name in {part for pair in pairs for part in pair} else (options.split,)
         answered[name] = {split: Answers(*answers(candidate.runtime, texts[split])) for split in needed}
     speeds = _speeds(candidates, timed, options, steps)
+    steps.begin("all but the model")
+    ceiling = _ceiling(first.analyzer, timed, options)
     labelled = texts[options.split]
     report: Report = {
         "split": options.split,
@@ -138,6 +141,7 @@ def measure_frontier(
         "machine": throughput.machine(),
         "workers": options.workers,
         "timed": {"texts": len(chosen.texts), "origin": chosen.origin, "mean_tokens": float(np.mean(chosen.tokens))},
+        "ceiling_texts_per_second": ceiling,
         "models": {
             name: _model_report(candidate, speeds[name], quality(answered[name][options.split], labelled))
             for name, candidate in candidates.items()
@@ -217,6 +221,13 @@ def _speeds(
             "p99_ms": p99,
         }
     return speeds
+
+
+def _ceiling(analyzer: Analyzer, timed: _Timed, options: FrontierOptions) -> float:
+    """Texts per second of everything but the model: as fast as the whole path were with a model that costs nothing."""
+    free = throughput.RememberingAnalyzer(analyzer)
+    throughput.path_rate(free, timed.texts, options.workers)
+    return max(throughput.path_rate(free, timed.texts, options.workers) for _ in range(options.rounds))
 
 
 def quality(answered: Answers, labelled: Dataset) -> dict[str, Any]:

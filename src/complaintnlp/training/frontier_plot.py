@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from complaintnlp.training.frontier import Report
+
+if TYPE_CHECKING:
+    from matplotlib.typing import HashableList
 
 PLOT_SUFFIXES: Final = (".png", ".svg")
 
@@ -36,12 +39,13 @@ def plot_frontier(report: Report, path: Path) -> None:
     # A figure without pyplot keeps no state, and its file's suffix picks Agg or SVG: no screen is needed.
     figure = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")
     panels = figure.subplot_mosaic(_mosaic(groups), width_ratios=(1.5, 1.5, 1, 1), sharex=True)
+    ceiling = report["ceiling_texts_per_second"]
+    panels["mean"].axvline(ceiling, color="0.6", linestyle=":", linewidth=1, label="a model that costs nothing")
     _draw(panels["mean"], report, lambda entry: float(entry["mean_type_micro_f1"]), labelled=True)
     panels["mean"].set_title(f"type micro-F1, mean of the languages ({report['split']} split)")
     panels["mean"].set_xlabel(f"texts per second, whole path, {report['workers']} at once (log)")
     panels["mean"].set_ylabel("type micro-F1")
-    if report["cascades"]:
-        panels["mean"].legend(loc="best", fontsize=8)
+    panels["mean"].legend(loc="best", fontsize=8)
     for group in groups:
         _draw(panels[group], report, _of_group(group), labelled=False)
         panels[group].set_title(group, fontsize=9)
@@ -52,7 +56,7 @@ def plot_frontier(report: Report, path: Path) -> None:
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _mosaic(groups: list[str]) -> list[list[str]]:
+def _mosaic(groups: list[str]) -> list[HashableList[str]]:
     padded = [*groups, "."] if len(groups) % 2 else groups
     return [["mean", "mean", *padded[row : row + 2]] for row in range(0, len(padded), 2)]
 

@@ -45,7 +45,8 @@ def frontier_markdown(report: Report) -> str:
             "",
             f"Speed: {report['machine']}; {timed['texts']} texts ({timed['origin']}) of {timed['mean_tokens']:.1f} "
             f"tokens in the mean, {report['workers']} at once with one thread each, best of {_rounds(report)} rounds; "
-            "p50 and p99 are of one text at a time.",
+            "p50 and p99 are of one text at a time. Everything but the model takes so long that a model which cost "
+            f"nothing would give {report['ceiling_texts_per_second']:.0f} texts/s.",
             "",
             *_models_table(report),
             "",

@@ -1,4 +1,4 @@
-"""``complaintnlp benchmark``, as the installed command runs."""
+"""``complaintnlp benchmark frontier``, as the installed command runs."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_models_are_measured_written_and_drawn(
     labels = tmp_path / "annotations"
     labels.mkdir()
     columns = "id,split,origin,source,source_id,failure_types,primary,intensity,nps_class,at_risk,risk_reasons,text"
-    for code in ("tr", "zh", "hy", "en"):
-        row = f"a{code},dev,real,here,,,,0,promoter,0,,too late"
-        (labels / f"{code}.csv").write_text(f"{columns}\n{row}\n", encoding="utf-8")
+    for language in ("tr", "zh", "hy", "en"):
+        row = f"a{language},dev,real,here,,,,0,promoter,0,,too late"
+        (labels / f"{language}.csv").write_text(f"{columns}\n{row}\n", encoding="utf-8")
     out, plot = tmp_path / "frontier.md", tmp_path / "frontier.svg"
     options: tuple[Any, ...] = ("--annotations", labels, "--corpora", tmp_path / "none", "--texts", 4, "--rounds", 1)
     code, printed, err = run("frontier", tiny_model, "-o", out, "--plot", plot, *options)

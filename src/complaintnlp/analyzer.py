@@ -227,10 +227,14 @@ class Analyzer:
             model=self._info,
         )
 
+    def _judge(self, text: str, language: str) -> tuple[Scores, Decisions]:
+        """What the model makes of one normalised text."""
+        scores = self._runtime.scores(text)
+        return scores, decide(scores, self._policy, [language])
+
     def _read(self, text: NormalizedText, language: str, item: Feedback) -> _Reading:
         """What the model and the cues say about one text."""
-        scores = self._runtime.scores(text.text)
-        decisions = decide(scores, self._policy, [language])
+        scores, decisions = self._judge(text.text, language)
         chosen = [i for i in range(len(FAILURE_TYPE_IDS)) if decisions.failure_types[0, i]]
         chosen.sort(key=lambda i: -float(scores.failure_types[0, i]))
         types = tuple(FAILURE_TYPE_IDS[i] for i in chosen)

@@ -291,24 +291,34 @@ def tokenizer(tokenizer_json: str) -> Tokenizer:
 
 
 @pytest.fixture
-def encoder(tokenizer: Tokenizer) -> BertModel:
-    """Two layers of width 32 with random weights, always the same, without dropout."""
-    config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=96,
-        pad_token_id=SPECIAL.index("<pad>"),
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        initializer_range=0.2,
-        attn_implementation="sdpa",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        return BertModel(config, add_pooling_layer=False).eval()
+def make_encoder(tokenizer: Tokenizer) -> Callable[[int], BertModel]:
+    """Makes an encoder of so many layers of width 32 with random weights, always the same, without dropout."""
+
+    def make(layers: int) -> BertModel:
+        config = BertConfig(
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=32,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            intermediate_size=48,
+            max_position_embeddings=96,
+            pad_token_id=SPECIAL.index("<pad>"),
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            initializer_range=0.2,
+            attn_implementation="sdpa",
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(5)
+            return BertModel(config, add_pooling_layer=False).eval()
+
+    return make
+
+
+@pytest.fixture
+def encoder(make_encoder: Callable[[int], BertModel]) -> BertModel:
+    """Two layers."""
+    return make_encoder(2)
 
 
 @pytest.fixture

@@ -146,9 +146,21 @@ def test_kept_layers_are_the_named_ones_in_order(encoder: BertModel) -> None:
     assert encoder(ids).last_hidden_state.shape == (1, 3, 32)
 
 
-@pytest.mark.parametrize("layers", [[], [2], [0, -1]])
-def test_layers_that_do_not_exist_are_refused(encoder: BertModel, layers: list[int]) -> None:
-    with pytest.raises(ConfigurationError, match=r"must lie in 0\.\.1"):
+def test_without_layers_a_token_does_not_see_the_others(encoder: BertModel) -> None:
+    keep_layers(encoder, [])
+    assert encoder.config.num_hidden_layers == 0
+    ids = torch.tensor([[0, 40, 41, 2], [0, 40, 55, 2]])
+    with torch.inference_mode():
+        first, second = encoder(ids).last_hidden_state
+        expected = encoder.embeddings(ids)[0]
+    torch.testing.assert_close(first, expected)
+    torch.testing.assert_close(first[[0, 1, 3]], second[[0, 1, 3]])
+    assert not torch.equal(first[2], second[2])
+
+
+@pytest.mark.parametrize("layers", [[2], [0, -1], [1, 0], [0, 0]])
+def test_layers_that_do_not_exist_or_do_not_rise_are_refused(encoder: BertModel, layers: list[int]) -> None:
+    with pytest.raises(ConfigurationError, match=r"counted from 0 and rising; it has 2, and \[\] keeps none"):
         keep_layers(encoder, layers)
 
 

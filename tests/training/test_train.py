@@ -14,6 +14,8 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import nn
+from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
@@ -26,7 +28,7 @@ from complaintnlp.training.dataset import (
     read_annotations,
     read_corpora,
 )
-from complaintnlp.training.encoder import load_encoder
+from complaintnlp.training.encoder import load_encoder, save_encoder
 from complaintnlp.training.predict import predict
 from complaintnlp.training.recipe import DataSection, Recipe
 from complaintnlp.training.release import lineage, load_run
@@ -306,17 +308,36 @@ def test_the_final_weights_are_partly_those_of_the_start(make_run: Callable[...,
     assert changed
 
 
-def test_a_student_keeps_some_layers_of_its_start(make_run: Callable[..., Run]) -> None:
+@pytest.mark.parametrize("layers", [[0, 2, 4, 6], [0, 3, 6], [0, 7], []])
+def test_a_student_keeps_some_layers_of_its_start(
+    make_run: Callable[..., Run],
+    make_encoder: Callable[[int], BertModel],
+    source: str,
+    tokenizer: Tokenizer,
+    layers: list[int],
+) -> None:
+    save_encoder(make_encoder(8), tokenizer, Path(source))
     first = make_run("first", [{**HAND, "epochs": 1}])
     train(first)
-    student = make_run("student", [HAND], layers=[1])
+    student = make_run("student", [{**HAND, "epochs": 1}], layers=layers)
     student.recipe = student.recipe.model_copy(update={"start": str(first.folder)})
     encoder, _ = prepare_encoder(student)
-    teacher, _, _ = load_run(first.folder)
-    assert len(encoder.encoder.layer) == 1
-    torch.testing.assert_close(
-        encoder.encoder.layer[0].output.dense.weight, teacher.encoder.encoder.layer[1].output.dense.weight
-    )
+    teacher = load_run(first.folder)[0].encoder
+    assert_same_weights(encoder.embeddings, teacher.embeddings)
+    assert len(encoder.encoder.layer) == len(layers)
+    for kept, layer in zip(encoder.encoder.layer, layers, strict=True):
+        assert_same_weights(kept, teacher.encoder.layer[layer])
+
+    train(student)
+    trained, _, _ = load_run(student.folder)
+    assert len(trained.encoder.encoder.layer) == trained.encoder.config.num_hidden_layers == len(layers)
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    expected = other.state_dict()
+    assert one.state_dict().keys() == expected.keys()
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(value, expected[name])
 
 
 def test_a_start_that_is_no_finished_run_is_named(make_run: Callable[..., Run], tmp_path: Path) -> None:

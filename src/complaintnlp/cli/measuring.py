@@ -18,10 +18,10 @@ from complaintnlp.cli.shared import (
     Corpora,
     Project,
     app,
+    check_split,
     progress_bar,
     training_extra,
 )
-from complaintnlp.errors import InvalidInputError
 
 
 @app.command()
@@ -43,7 +43,7 @@ def evaluate(  # noqa: PLR0917 - options
 
     Needs the extra **train**.
     """
-    _check_split(split)
+    check_split(split)
     with training_extra("complaintnlp evaluate"):
         from complaintnlp.training import evaluate as evaluation  # noqa: PLC0415
         from complaintnlp.training.plots import draw_plots  # noqa: PLC0415
@@ -109,7 +109,7 @@ def robustness(
 
     Example: complaintnlp robustness models/mine -o mine.json --beside training/results/released.json
     """
-    _check_split(split)
+    check_split(split)
     with training_extra("complaintnlp robustness"):
         from complaintnlp.training import robustness as room  # noqa: PLC0415
         from complaintnlp.training.evaluate import read_report, write_report  # noqa: PLC0415
@@ -142,7 +142,7 @@ def compare(
 
     Example: complaintnlp compare runs/teacher runs/small runs/teacher+runs/small
     """
-    _check_split(split)
+    check_split(split)
     with training_extra("complaintnlp compare"):
         from complaintnlp.training import compare as comparison  # noqa: PLC0415
     report = comparison.compare_runs(runs, annotations, split, note=lambda text: ERR.print(text, style="dim"))
@@ -204,8 +204,3 @@ def card(
     with training_extra("complaintnlp card"):
         from complaintnlp.training.model_card import write_card  # noqa: PLC0415
     OUT.print(str(write_card(model, results, plots=plots)))
-
-
-def _check_split(split: str) -> None:
-    if split not in {"dev", "test"}:
-        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from complaintnlp.errors import MissingExtraError
+from complaintnlp.errors import InvalidInputError, MissingExtraError
 
 app = typer.Typer(
     name="complaintnlp",
@@ -85,3 +85,13 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=ERR)
+
+
+def check_split(split: str) -> None:
+    """Refuse a split that is not for measuring.
+
+    Raises:
+        InvalidInputError: it is neither ``dev`` nor ``test``.
+    """
+    if split not in {"dev", "test"}:
+        raise InvalidInputError(f"--split {split!r} is not one of dev, test; training texts measure nothing")

@@ -83,9 +83,8 @@ def evaluate_model(
     gold = gold_of(texts)
     groups = groups_of(texts)
     note(f"scoring {len(texts)} texts with {folder.name} {folder.version}")
-    scores = combined_scores(window_logits(Runtime(folder), texts["text"]), dict(folder.temperatures))
+    scores, decisions = answers(Runtime(folder), texts)
     policy = Policy.from_dict(folder.thresholds, str(folder.path))
-    decisions = decide(scores, policy, texts["language"])
     misread = _misread(annotations, split)
     report: dict[str, Any] = {
         "model": {"name": folder.name, "version": folder.version, "sha256": weights_hash(folder.path)},
@@ -110,6 +109,13 @@ def evaluate_model(
             answered = decide(test_scores, baseline_policy, texts["language"])
             report["baselines"][name] = figures(test_scores, gold, groups, answered)
     return report
+
+
+def answers(runtime: Runtime, texts: Dataset) -> tuple[Scores, Decisions]:
+    """What a loaded model makes of a hand-labelled data set, by its own thresholds, the languages known."""
+    folder = runtime.folder
+    scores = combined_scores(window_logits(runtime, texts["text"]), dict(folder.temperatures))
+    return scores, decide(scores, Policy.from_dict(folder.thresholds, str(folder.path)), texts["language"])
 
 
 def gold_of(texts: Dataset) -> Gold:

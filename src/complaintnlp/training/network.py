@@ -79,12 +79,17 @@ class ComplaintNetwork(nn.Module):
 def keep_layers(encoder: BertModel, layers: list[int]) -> BertModel:
     """Keep the named transformer layers, counted from 0, in order (in place).
 
+    An empty list keeps none: what is left is a static model, in which a token's vector does not depend on the others.
+
     Raises:
-        ConfigurationError: a layer does not exist.
+        ConfigurationError: a layer does not exist, or the list does not rise.
     """
     available = len(encoder.encoder.layer)
-    if not layers or any(not 0 <= layer < available for layer in layers):
-        raise ConfigurationError(f"encoder.layers {layers} must lie in 0..{available - 1}; the encoder has {available}")
+    if layers != sorted(set(layers) & set(range(available))):
+        raise ConfigurationError(
+            f"encoder.layers {layers} must name layers of the encoder, counted from 0 and rising; it has {available}, "
+            "and [] keeps none"
+        )
     encoder.encoder.layer = nn.ModuleList(encoder.encoder.layer[layer] for layer in layers)
     encoder.config.num_hidden_layers = len(layers)
     for index, layer in enumerate(encoder.encoder.layer):

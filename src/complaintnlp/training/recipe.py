@@ -24,6 +24,7 @@ class _Section(BaseModel):
 class EncoderSection(_Section):
     """Base encoder: its source, which layers to keep (all if None), and the vocabulary's trimming.
 
+    ``layers = []`` keeps no transformer layer: a static model of token and position embeddings under the same heads.
     The ``encoder`` folder of a finished run is a source too: so a student starts from its teacher's layers.
     """
 

@@ -1,6 +1,7 @@
 """From a trained network to a model folder: ONNX, int8, settings.
 
-The matrix products become dynamic int8 with one scale per output channel. The embedding table becomes
+The matrix products become dynamic int8 with one scale per output channel, their inputs evened out before (see
+`complaintnlp.training.smooth`). The embedding table becomes
 int8 with one scale per row: with a single scale for the whole table, as ONNX Runtime's own tool would
 give it, the rare pieces of Armenian suffer.
 """
@@ -10,13 +11,14 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -29,9 +31,12 @@ from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import CONFIG_FILE, MODEL_FILE, SCHEMA_VERSION, SETTINGS_FILE, TOKENIZER_FILE
 from complaintnlp.model.runtime import OUTPUTS
 from complaintnlp.model.scores import HEADS
+from complaintnlp.training.batches import tokenize
 from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.smooth import smooth_activations
 
 MAX_FOLDER_BYTES: Final = 45_000_000
+SAMPLE_SIZE: Final = 120
 _OPSET: Final = 17
 _WORD_TABLE: Final = "network.encoder.embeddings.word_embeddings.weight"
 
@@ -70,11 +75,19 @@ def export_fp32(network: ComplaintNetwork, path: Path) -> None:
     network.encoder.set_attn_implementation("sdpa")
 
 
-def quantize(source: Path, target: Path) -> None:
-    """Write the int8 form of a float32 ONNX file."""
+def quantize(
+    source: Path,
+    target: Path,
+    sample: Sequence[Sequence[int]] = (),
+    divisors: Mapping[str, NDArray[np.float32]] | None = None,
+) -> None:
+    """Write the int8 form of a float32 ONNX file; for ``sample`` and ``divisors`` see `smooth_activations`."""
     with tempfile.TemporaryDirectory() as scratch:
         prepared, products = Path(scratch) / "prepared.onnx", Path(scratch) / "products.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        smooth = onnx.load(str(prepared))
+        smooth_activations(smooth, sample, divisors)
+        onnx.save(smooth, str(prepared))
         # Without VNNI instructions two 8-bit products can overflow 16 bits, hence the reduced range.
         quantize_dynamic(
             str(prepared),
@@ -126,7 +139,7 @@ def write_model_folder(
     version: str,
     max_tokens: int,
     training: Mapping[str, Any],
-    any_size: bool = False,
+    sample: Sequence[str] = (),
 ) -> None:
     """Export, quantise and write everything but the calibration, which starts at 1.0 and 0.5.
 
@@ -138,15 +151,16 @@ def write_model_folder(
         version: of the model.
         max_tokens: window that the model reads at once.
         training: what it was trained on; kept in ``complaintnlp.json``.
-        any_size: allow a folder larger than `MAX_FOLDER_BYTES`, to measure a model that is not for release.
-
-    Raises:
-        ConfigurationError: the folder would be larger than `MAX_FOLDER_BYTES`, unless ``any_size``.
+        sample: typical texts as the model reads them, by which activations are evened out before they are rounded;
+            without any they are rounded as they come. A network that was read from a folder keeps that folder's
+            evening out. At most `SAMPLE_SIZE` are used, spread evenly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         export_fp32(network, Path(scratch) / "model.onnx")
-        quantize(Path(scratch) / "model.onnx", folder / MODEL_FILE)
+        chosen = sample[:: max(1, len(sample) // SAMPLE_SIZE)][:SAMPLE_SIZE]
+        ids = tokenize(tokenizer, chosen, max_tokens)
+        quantize(Path(scratch) / "model.onnx", folder / MODEL_FILE, ids, network.divisors)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
@@ -183,8 +197,16 @@ def write_model_folder(
         "training": dict(training),
     }
     write_settings(folder, settings)
+
+
+def check_size(folder: Path) -> None:
+    """Refuse a folder that is too large for a release.
+
+    Raises:
+        ConfigurationError: it is larger than `MAX_FOLDER_BYTES`.
+    """
     size = sum(path.stat().st_size for path in folder.iterdir())
-    if size > MAX_FOLDER_BYTES and not any_size:
+    if size > MAX_FOLDER_BYTES:
         raise ConfigurationError(
             f"{folder} takes {size:,} bytes, at most {MAX_FOLDER_BYTES:,} are allowed; keep fewer layers or raise "
             "encoder.min_piece_count in the recipe, or, to measure and not to release it, export with --any-size"

@@ -18,7 +18,7 @@ from complaintnlp.model.folder import SETTINGS_FILE, ModelFolder, read_model_fol
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import calibrate
 from complaintnlp.training.encoder import load_encoder
-from complaintnlp.training.export import write_model_folder, write_settings
+from complaintnlp.training.export import check_size, write_model_folder, write_settings
 from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.predict import predict_logits
 from complaintnlp.training.project_labels import load_training_labels
@@ -67,8 +67,10 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
             version=version,
             max_tokens=recipe.max_tokens,
             training=training,
-            any_size=any_size,
+            sample=development["text"],
         )
+        if not any_size:
+            check_size(fresh)
         calibrate(fresh, development)
     return out.resolve()
 

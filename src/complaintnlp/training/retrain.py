@@ -27,7 +27,7 @@ from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
 from complaintnlp.training.calibrate import combined_scores, window_logits
 from complaintnlp.training.evaluate import groups_of, weights_hash
-from complaintnlp.training.export import write_model_folder, write_settings
+from complaintnlp.training.export import check_size, write_model_folder, write_settings
 from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.own_check import OwnData
 from complaintnlp.training.own_data import ORIGIN, own_dataset
@@ -156,6 +156,7 @@ def retrain(
             max_tokens=base.max_tokens,
             training=training,
         )
+        check_size(fresh)
         notes = _calibrate(fresh, base, held_out)
         models = (base, read_model_folder(fresh))
         ours = our_texts(annotations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from complaintnlp.training import calibrate, compare
 from complaintnlp.training.compare import bootstrap, compare_runs, comparison_markdown
 from complaintnlp.training.dataset import EVALUATION_ONLY, read_annotations
 from complaintnlp.training.metrics import Gold
+from complaintnlp.training.project_labels import add_labels, read_known_labels
+from complaintnlp.training.sources import OWN_SOURCES
 from complaintnlp.training.train import Run, train
 
 
@@ -86,6 +89,30 @@ def test_the_test_split_is_measured_with_what_was_fitted_on_the_development_spli
     texts = Counter(row["language"] for row in read_annotations(annotations, "test"))
     assert report["en"]["texts"] == texts["en"]
     assert comparison_markdown({"one": report}, "test").startswith("test split, thresholds fitted on dev;")
+
+
+def test_written_texts_stand_apart_by_source(
+    make_run: Callable[..., Run], annotations: Path, corpora: Path, tmp_path: Path
+) -> None:
+    run = make_run("one", [{"name": "hand", "epochs": 1, "batch_tokens": 256}])
+    train(run)
+    project, answers = tmp_path / "project", tmp_path / "answers.jsonl"
+    labels = {"types": ["delay_wait"], "intensity": 1, "nps": "detractor", "at_risk": 0, "reasons": []}
+    lines = [
+        {"text": f"Առաքումը {day} օր ուշացավ։", "lang": "hy", "source": OWN_SOURCES[day % 2], **labels}
+        for day in range(40)
+    ]
+    answers.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    add_labels([answers], project, corpora)
+    [report] = compare_runs([str(run.folder)], annotations, project=project, note=lambda _: None).values()
+    held_out = Counter(row["source"] for row in read_known_labels(project) if row["split"] == "dev")
+    assert {group: values["texts"] for group, values in report.items()} == {
+        f"hy {source}": count for source, count in held_out.items()
+    }
+    assert len(held_out) == 2
+    assert "thresholds fitted on dev;" in comparison_markdown({"one": report}, crossed=False)
+    with pytest.raises(ConfigurationError, match="holds no text of the dev split"):
+        compare_runs([str(run.folder)], annotations, project=tmp_path / "none", note=lambda _: None)
 
 
 def test_a_folder_without_a_run_is_named(annotations: Path, tmp_path: Path) -> None:

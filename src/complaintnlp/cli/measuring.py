@@ -134,7 +134,14 @@ def robustness(
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Folders of finished runs; a+b is the ensemble of two.")],
     split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    written: Annotated[
+        bool,
+        typer.Option(
+            "--written", help="Measure on the held-out texts written for the project: more Armenian ones than in dev."
+        ),
+    ] = False,
     annotations: Annotations = ANNOTATIONS,
+    project: Project = PROJECT,
 ) -> None:
     """Compare runs on hand labels, with intervals, and with the gain over the first one.
 
@@ -145,8 +152,14 @@ def compare(
     check_split(split)
     with training_extra("complaintnlp compare"):
         from complaintnlp.training import compare as comparison  # noqa: PLC0415
-    report = comparison.compare_runs(runs, annotations, split, note=lambda text: ERR.print(text, style="dim"))
-    typer.echo(comparison.comparison_markdown(report, split))
+    report = comparison.compare_runs(
+        runs,
+        annotations,
+        split,
+        project=project if written else None,
+        note=lambda text: ERR.print(text, style="dim"),
+    )
+    typer.echo(comparison.comparison_markdown(report, split, crossed=not written))
 
 
 @app.command()

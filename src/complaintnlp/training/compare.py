@@ -1,8 +1,8 @@
-"""Compare finished runs, and ensembles of runs, on the development or the test split, with intervals.
+"""Compare finished runs, and ensembles of runs, on hand-labelled texts, with intervals.
 
 On the development split temperatures and thresholds are fitted on its other folds, so that no text helps to judge
-itself; on the test split they come from the development split. The bootstrap draws are the same for every run, so that
-a difference of two runs has an interval of its own.
+itself; for the test split, and for the project's own written texts, they come from the development split. The bootstrap
+draws are the same for every run, so that a difference of two runs has an interval of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from complaintnlp.training.calibrate import FOLDS, fit_temperatures, fit_thresho
 from complaintnlp.training.evaluate import figures, gold_of, groups_of
 from complaintnlp.training.metrics import Gold, Rows, select
 from complaintnlp.training.predict import predict_logits
+from complaintnlp.training.project_labels import load_written_texts
 from complaintnlp.training.release import load_run
 from complaintnlp.training.stage import uses_bfloat16
 
@@ -41,7 +42,12 @@ the first run, ``gain_low``, ``gain_high``."""
 
 
 def compare_runs(
-    names: Sequence[str], annotations: Path, split: str = "dev", *, note: Callable[[str], None] = print
+    names: Sequence[str],
+    annotations: Path,
+    split: str = "dev",
+    *,
+    project: Path | None = None,
+    note: Callable[[str], None] = print,
 ) -> Report:
     """Figures of runs on one split.
 
@@ -49,20 +55,26 @@ def compare_runs(
         names: folders of finished runs; ``a+b`` is the ensemble of both, the mean of their logits.
         annotations: folder of hand labels.
         split: ``dev``, or ``test`` for releases.
+        project: measure on the texts of ``split`` that were written for the project in this folder instead.
         note: told what is going on.
 
     Raises:
-        ConfigurationError: a folder holds no finished run.
+        ConfigurationError: a folder holds no finished run, or the project's no written text of the split.
     """
     development = data.load_hand_labels(annotations, "dev")
-    texts = development if split == "dev" else data.load_hand_labels(annotations, split)
-    gold, groups = gold_of(texts), groups_of(texts)
+    if project is not None:
+        texts = load_written_texts(project, split)
+        groups = [f"{language} {source}" for language, source in zip(texts["language"], texts["source"], strict=True)]
+    else:
+        texts = development if split == "dev" else data.load_hand_labels(annotations, split)
+        groups = groups_of(texts)
+    gold = gold_of(texts)
     known: dict[tuple[str, str], NDArray[np.float32]] = {}
 
     def mean_logits(name: str, part: str, of: Dataset) -> NDArray[np.float32]:
         for run in name.split(_PLUS):
             if (run, part) not in known:
-                note(f"scoring {len(of)} texts ({part}) with {run}")
+                note(f"scoring {len(of)} texts with {run}")
                 known[run, part] = _logits(Path(run), of)
         return np.asarray(np.mean([known[run, part] for run in name.split(_PLUS)], axis=0))
 
@@ -70,12 +82,12 @@ def compare_runs(
     first: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in names:
         fitted_on = mean_logits(name, "dev", development)
-        if split == "dev":
+        if texts is development:
             scores, decisions = _cross_fitted(fitted_on, development)
         else:
             usable = np.flatnonzero(np.asarray(development["origin"]) != data.EVALUATION_ONLY)
             fit = (fitted_on[usable], development.select(usable))
-            scores, decisions = _calibrated(*fit, mean_logits(name, split, texts), texts["language"])
+            scores, decisions = _calibrated(*fit, mean_logits(name, "measured", texts), texts["language"])
         report[name] = figures(scores, gold, groups, decisions)
         draws = {}
         for group in report[name]:
@@ -160,9 +172,12 @@ def _intervals(
     return found
 
 
-def comparison_markdown(report: Report, split: str = "dev") -> str:
-    """The comparison as a table: a line for each run and group, 95% intervals in brackets."""
-    fitted_on = "the other folds" if split == "dev" else "dev"
+def comparison_markdown(report: Report, split: str = "dev", *, crossed: bool = True) -> str:
+    """The comparison as a table: a line for each run and group, 95% intervals in brackets.
+
+    ``crossed``: on the development split, thresholds were fitted on its other folds.
+    """
+    fitted_on = "the other folds" if split == "dev" and crossed else "dev"
     lines = [
         f"{split} split, thresholds fitted on {fitted_on}; 95% bootstrap intervals in brackets, gain against the first",
         "",

@@ -140,9 +140,10 @@ def json_ready(value: Any) -> Any:
 
 
 def by_group(groups: Sequence[str], evaluate: Callable[[Rows], T]) -> dict[str, T]:
-    """Call ``evaluate`` with the rows of each group that occurs, in the order of `GROUPS`."""
+    """Call ``evaluate`` with the rows of each group that occurs: in the order of `GROUPS`, any others after them."""
     labels = np.asarray(groups)
-    return {name: evaluate(np.flatnonzero(labels == name)) for name in GROUPS if (labels == name).any()}
+    names = [name for name in GROUPS if (labels == name).any()] + sorted(set(groups) - set(GROUPS))
+    return {name: evaluate(np.flatnonzero(labels == name)) for name in names}
 
 
 def confusion_tables(gold: Gold, decisions: Decisions) -> dict[str, dict[str, Any]]:

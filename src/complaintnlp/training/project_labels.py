@@ -99,6 +99,18 @@ def load_training_labels(annotations: Path, project: Path | None, corpora: Path)
     return hand_dataset(rows)
 
 
+def load_written_texts(project: Path, split: str) -> Dataset:
+    """Texts of one split that were written for the project, with their labels; dev and test ones teach nothing.
+
+    Raises:
+        ConfigurationError: the folder holds none, or a label is none of the taxonomy's.
+    """
+    rows = [row for row in read_known_labels(project) if "text" in row and row["split"] == split]
+    if not rows:
+        raise ConfigurationError(f"{project / 'written'} holds no text of the {split} split")
+    return hand_dataset(rows)
+
+
 def split_of(text_id: str) -> str:
     """The split of a newly labelled text, by a hash of its id: 70 train, 15 dev, 15 test in a hundred."""
     value = int(hashlib.sha1(b"split" + text_id.encode(), usedforsecurity=False).hexdigest()[:8], 16) % 100

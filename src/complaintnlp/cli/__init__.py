@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from complaintnlp import __version__
-from complaintnlp.cli import label_studio, scoring, train, training
+from complaintnlp.cli import benchmark, label_studio, scoring, train, training
 from complaintnlp.cli.shared import ERR, OUT, app
 from complaintnlp.errors import ComplaintNLPError
 
-__all__ = ["app", "label_studio", "main", "scoring", "train", "training"]
+__all__ = ["app", "benchmark", "label_studio", "main", "scoring", "train", "training"]
 
 
 def main() -> None:

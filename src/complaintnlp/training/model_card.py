@@ -10,6 +10,9 @@ from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
 from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
 from complaintnlp.training.sources import WRITTEN, Source, load_sources
+from complaintnlp.training.yardstick_table import yardsticks_of
+
+YARDSTICKS: Final = Path("training/results/yardsticks.json")
 
 _MIXED_TERMS: Final = """The
 weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
@@ -58,7 +61,7 @@ services, a domain that no training text covers. Intervals are 95% bootstrap int
 
 ECE is the expected calibration error over 10 bins. Two careful annotators (language models) agree at micro-F1
 0.92-0.94 on failure types, 0.81 on the real Armenian comments; that is no human ceiling.
-
+{yardsticks}
 ## Training
 
 {stages}
@@ -97,13 +100,17 @@ The code is MIT. The base encoder is `{encoder}`; multilingual-e5-small is MIT (
 """
 
 
-def write_card(model: Path, results: Path, sources: Path = Path("data/sources.toml")) -> Path:
+def write_card(
+    model: Path, results: Path, sources: Path = Path("data/sources.toml"), yardsticks: Path = YARDSTICKS
+) -> Path:
     """Write ``README.md`` of a model folder.
 
     Args:
         model: the folder.
         results: report that `complaintnlp evaluate -o` wrote for this very model.
         sources: register of the public sources.
+        yardsticks: report that `complaintnlp benchmark yardsticks` wrote; left out where it is missing or of another
+            model.
 
     Raises:
         ConfigurationError: a file is missing, the report belongs to other weights, or a source has no row.
@@ -122,6 +129,7 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.to
     used = {source for run in runs for stage in run["data"].values() for source in stage["sources"]} - {WRITTEN}
     register = _used_sources(sources, used)
     note = folder.settings["training"].get("note")
+    table = yardsticks_of(model, yardsticks)
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)
     card = _TEMPLATE.format(
         name=folder.name,
@@ -132,6 +140,7 @@ def write_card(model: Path, results: Path, sources: Path = Path("data/sources.to
         size=size / 1e6,
         split=report["split"],
         tables=markdown_tables(report),
+        yardsticks=f"\n## Public yardsticks\n\n{table}\n" if table else "",
         stages="\n".join(
             _stage_line(f"{run['recipe']['name']}: {name}", stage)
             for run in runs

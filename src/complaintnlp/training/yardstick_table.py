@@ -20,6 +20,9 @@ SETTINGS: Final = {
 """Ways to answer, with their column titles: regressions on the base encoder's mean-pooled vectors and on the model's
 logits, and the model's own heads."""
 
+_FEWEST_UNSEEN: Final = 100
+"""Below so many unseen texts a figure over them alone says too little to be shown."""
+
 _INTRODUCTION: Final = """{name} {version}. `complaintnlp benchmark yardsticks NAME` measures one of these again.
 
 The encoder is frozen in all columns: no part of it is fine-tuned for a yardstick. "Frozen base encoder" and "frozen
@@ -27,7 +30,8 @@ model outputs" are logistic or ridge regressions on the base encoder's mean-pool
 in five folds; texts that start alike are in one fold. "Model as it is" are the model's own heads, nothing fitted.
 
 Figures are over texts that no stage of the model's training has seen. Where these did not fill the sample, the figures
-over all of it, seen texts included, stand in brackets. "Seen" is the share of the source's texts that were trained on,
+over all of it, seen texts included, stand in brackets (alone, where under {fewest} are unseen); the base encoder itself
+was trained on none of these labels. "Seen" is the share of the source's texts that were trained on,
 by hand labels, native labels or a teacher's: the model knows these sources, if not these texts. Published figures come
 from other splits, and most from models fine-tuned on the very task. At 1,500 texts an accuracy has a standard error of
 about 0.01."""
@@ -38,7 +42,7 @@ def yardsticks_markdown(report: Mapping[str, Any]) -> str:
     titles = ("yardstick (source)", "task", "metric", "texts", "seen", *SETTINGS.values(), "published", "difference")
     name, version = report["model"]["name"], report["model"]["version"]
     lines = [
-        _INTRODUCTION.format(name=name, version=version),
+        _INTRODUCTION.format(name=name, version=version, fewest=_FEWEST_UNSEEN),
         table_row(titles),
         table_row(["---"] * len(titles)),
     ]
@@ -58,7 +62,7 @@ def _lines(yardstick: Yardstick, result: Mapping[str, Any]) -> Iterator[str]:
     for number, metric in enumerate(yardstick.metrics):
         ours = []
         for setting in SETTINGS:
-            figure = _number(result[setting]["unseen"][metric])
+            figure = _number(result[setting]["unseen"][metric]) if counts["unseen"] >= _FEWEST_UNSEEN else "-"
             whole = _number(result[setting]["all"][metric])
             ours.append(f"{figure} ({whole})" if mixed and whole != "-" else figure)
         theirs = [f"{_number(each.value)}, {each.who}: {each.setting}" for each in yardstick.published]

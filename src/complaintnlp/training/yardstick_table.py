@@ -31,10 +31,10 @@ in five folds; texts that start alike are in one fold. "Model as it is" are the 
 
 Figures are over texts that no stage of the model's training has seen. Where these did not fill the sample, the figures
 over all of it, seen texts included, stand in brackets (alone, where under {fewest} are unseen); the base encoder itself
-was trained on none of these labels. "Seen" is the share of the source's texts that were trained on,
-by hand labels, native labels or a teacher's: the model knows these sources, if not these texts. Published figures come
-from other splits, and most from models fine-tuned on the very task. At 1,500 texts an accuracy has a standard error of
-about 0.01."""
+was trained on none of these labels. "Seen" is the share of the source's texts that were trained on, by hand labels,
+native labels or a teacher's: the model knows these sources, if not these texts. Published figures come from other
+splits, and most from models fine-tuned on the very task. An accuracy has a standard error of about 0.01 at 1,500 texts
+and of 0.02 at 500."""
 
 
 def yardsticks_markdown(report: Mapping[str, Any]) -> str:
@@ -43,6 +43,7 @@ def yardsticks_markdown(report: Mapping[str, Any]) -> str:
     name, version = report["model"]["name"], report["model"]["version"]
     lines = [
         _INTRODUCTION.format(name=name, version=version, fewest=_FEWEST_UNSEEN),
+        "",
         table_row(titles),
         table_row(["---"] * len(titles)),
     ]

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from complaintnlp import __version__
-from complaintnlp.cli import frontier, label_studio, measuring, scoring, train, training
+from complaintnlp.cli import benchmark, frontier, label_studio, measuring, scoring, train, training
 from complaintnlp.cli.shared import ERR, OUT, app
 from complaintnlp.errors import ComplaintNLPError
 
-__all__ = ["app", "frontier", "label_studio", "main", "measuring", "scoring", "train", "training"]
+__all__ = ["app", "benchmark", "frontier", "label_studio", "main", "measuring", "scoring", "train", "training"]
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, 
 from complaintnlp.training.plots import draw_plots
 from complaintnlp.training.reliability import TARGET, beyond_target, calibration_markdown, review_markdown
 from complaintnlp.training.sources import OWN_SOURCES, Source, load_sources
+from complaintnlp.training.yardstick_table import yardsticks_of
+
+YARDSTICKS: Final = Path("training/results/yardsticks.json")
 
 _MIXED_TERMS: Final = """The
 weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
@@ -87,7 +90,7 @@ released cut.
 {review}
 
 ![Risk against coverage]({risk_coverage_plot})
-
+{yardsticks}
 ## Training
 
 {stages}
@@ -127,7 +130,12 @@ The code is MIT. The base encoder is `{encoder}`; multilingual-e5-small is MIT (
 
 
 def write_card(
-    model: Path, results: Path, sources: Path = Path("data/sources.toml"), *, plots: Path = Path("training/plots")
+    model: Path,
+    results: Path,
+    sources: Path = Path("data/sources.toml"),
+    *,
+    plots: Path = Path("training/plots"),
+    yardsticks: Path = YARDSTICKS,
 ) -> Path:
     """Write ``README.md`` of a model folder, and draw the plots that it links.
 
@@ -136,6 +144,8 @@ def write_card(
         results: report that `complaintnlp evaluate -o` wrote for this very model.
         sources: register of the public sources.
         plots: folder to draw into.
+        yardsticks: report that `complaintnlp benchmark yardsticks` wrote; left out where it is missing or of another
+            model.
 
     Raises:
         ConfigurationError: a file is missing, the report belongs to other weights or was written by another version, or
@@ -156,6 +166,7 @@ def write_card(
     register = _used_sources(sources, used)
     note = folder.settings["training"].get("note")
     reliability, risk_coverage, confusion = (_link(plot, model) for plot in draw_plots(report, plots))
+    table = yardsticks_of(model, yardsticks)
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)
     card = _TEMPLATE.format(
         name=folder.name,
@@ -173,6 +184,7 @@ def write_card(
         reliability_plot=reliability,
         risk_coverage_plot=risk_coverage,
         confusion_plot=confusion,
+        yardsticks=f"\n## Public yardsticks\n\n{table}\n" if table else "",
         stages="\n".join(
             _stage_line(f"{run['recipe']['name']}: {name}", stage)
             for run in runs

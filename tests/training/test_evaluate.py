@@ -84,3 +84,14 @@ def test_what_is_no_report_is_refused(content: str | None, message: str, tmp_pat
         path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=message):
         read_report(path)
+
+
+def test_baselines_of_an_earlier_report_are_taken_over(tiny_model: Path, annotations: Path, tmp_path: Path) -> None:
+    def measure(split: str, baselines: Path | None = None) -> dict[str, Any]:
+        return evaluate_model(tiny_model, annotations, split, baselines=baselines, note=lambda _text: None)
+
+    figures = {"some baseline": {"en": {"type_micro_f1": 0.5}}}
+    write_report({**measure("dev"), "baselines": figures}, tmp_path / "earlier.json")
+    assert measure("dev", tmp_path / "earlier.json")["baselines"] == figures
+    with pytest.raises(ConfigurationError, match="holds no baselines on these texts"):
+        measure("test", tmp_path / "earlier.json")

@@ -67,6 +67,34 @@ def test_int8_stays_near_the_network(network: ComplaintNetwork, tokenizer: Token
     assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.99
 
 
+def test_a_large_token_leaves_the_others_their_steps(
+    network: ComplaintNetwork, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One channel that is huge in one token, as trained encoders have at the start of a text."""
+    with torch.no_grad():
+        network.encoder.embeddings.LayerNorm.weight[5] = 60.0
+        network.encoder.embeddings.position_embeddings.weight[:, 5] = 0.0
+        network.encoder.embeddings.position_embeddings.weight[2, 5] = 40.0
+    expected = predict_logits(network, tokenizer, TEXTS, 64)
+
+    def error(folder: Path) -> float:
+        runtime = Runtime(read_model_folder(write(folder, network, tokenizer)))
+        return float(np.abs(np.concatenate([runtime.logits(text) for text in TEXTS]) - expected).mean())
+
+    with_scales = error(tmp_path / "scaled")
+    monkeypatch.setattr(export, "_scale_tokens", lambda _graph: None)
+    assert with_scales < 0.7 * error(tmp_path / "plain")
+
+
+def test_a_token_of_zeros_stays_finite(network: ComplaintNetwork, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    with torch.no_grad():
+        network.encoder.embeddings.LayerNorm.weight.zero_()
+        network.encoder.embeddings.LayerNorm.bias.zero_()
+    runtime = Runtime(read_model_folder(write(tmp_path / "model", network, tokenizer)))
+    logits = np.concatenate([runtime.logits(text) for text in TEXTS])
+    np.testing.assert_allclose(logits, predict_logits(network, tokenizer, TEXTS, 64), atol=0.05)
+
+
 def test_embeddings_have_a_scale_per_row(network: ComplaintNetwork, tokenizer: Tokenizer, tmp_path: Path) -> None:
     with torch.no_grad():
         network.encoder.embeddings.word_embeddings.weight[7] *= 100.0

@@ -25,10 +25,14 @@ from complaintnlp.cli.shared import (
 
 
 @app.command()
-def evaluate(  # noqa: PLR0917 - options
+def evaluate(  # noqa: PLR0913, PLR0917 - options
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
     split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
     baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
+    baselines_from: Annotated[
+        Path | None,
+        typer.Option(help="Take the baselines from an earlier report on the same texts.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
     ] = None,
@@ -54,6 +58,7 @@ def evaluate(  # noqa: PLR0917 - options
         annotations,
         split,
         train=(lambda: load_training_labels(annotations, project, corpora)) if baselines else None,
+        baselines=baselines_from,
         note=lambda text: ERR.print(text, style="dim"),
     )
     typer.echo(evaluation.markdown_tables(report))

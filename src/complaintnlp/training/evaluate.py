@@ -62,6 +62,7 @@ def evaluate_model(
     split: str,
     *,
     train: Callable[[], Dataset] | None = None,
+    baselines: Path | None = None,
     note: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Measure a model folder through the runtime that serves it.
@@ -71,7 +72,11 @@ def evaluate_model(
         annotations: the hand labels.
         split: ``dev`` or ``test``. Tune on dev; test is for releases.
         train: gives the training texts; where it is given, the two baselines are trained on them and measured too.
+        baselines: an earlier report on the same texts, whose baselines are taken over instead.
         note: told what is going on.
+
+    Raises:
+        ConfigurationError: ``baselines`` is no such report.
 
     Returns:
         ``model``, ``split``, ``fingerprint`` of the texts, ``groups`` (figures per group), ``intervals`` (95%
@@ -99,7 +104,9 @@ def evaluate_model(
         "risk_coverage": risk_coverage(scores, gold, decisions, groups, policy.review_below),
         "baselines": {},
     }
-    if train is not None:
+    if baselines is not None:
+        report["baselines"] = _earlier_baselines(baselines, report["fingerprint"])
+    elif train is not None:
         note("training the baselines (a few minutes)")
         development = data.load_hand_labels(annotations, "dev", evaluation_only=False)
         encoder, tokenizer = load_encoder(PACKAGED_ENCODER)
@@ -206,6 +213,13 @@ def confusion_markdown(report: dict[str, Any]) -> str:
             for label, counts in zip(table["labels"], table["counts"], strict=True)
         ]
     return "\n".join(lines)
+
+
+def _earlier_baselines(path: Path, fingerprint: str) -> dict[str, Any]:
+    earlier = read_report(path)
+    if earlier.get("fingerprint") != fingerprint or not earlier.get("baselines"):
+        raise ConfigurationError(f"{path} holds no baselines on these texts; leave the option out to train them")
+    return dict(earlier["baselines"])
 
 
 def write_report(report: dict[str, Any], path: Path) -> None:

@@ -1,9 +1,9 @@
 """From a trained network to a model folder: ONNX, int8, settings.
 
-The matrix products become dynamic int8 with one scale per output channel, their inputs evened out before (see
-`complaintnlp.training.smooth`). The embedding table becomes
-int8 with one scale per row: with a single scale for the whole table, as ONNX Runtime's own tool would
-give it, the rare pieces of Armenian suffer.
+The matrix products become dynamic int8 with one scale per output channel, and their inputs get a scale per token: ONNX
+Runtime gives all tokens of a text one, and then a single large token leaves the others few steps. The embedding table
+becomes int8 with one scale per row: with a single scale for the whole table, as ONNX Runtime's own tool would give it,
+the rare pieces of Armenian suffer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -31,13 +30,13 @@ from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import CONFIG_FILE, MODEL_FILE, SCHEMA_VERSION, SETTINGS_FILE, TOKENIZER_FILE
 from complaintnlp.model.runtime import OUTPUTS
 from complaintnlp.model.scores import HEADS
-from complaintnlp.training.batches import tokenize
 from complaintnlp.training.network import ComplaintNetwork
-from complaintnlp.training.smooth import smooth_activations
 
 MAX_FOLDER_BYTES: Final = 45_000_000
-SAMPLE_SIZE: Final = 120
 _OPSET: Final = 17
+_SMALLEST_TOKEN: Final = 1e-9
+"""A token of zeros is divided by this."""
+
 _WORD_TABLE: Final = "network.encoder.embeddings.word_embeddings.weight"
 
 
@@ -75,19 +74,14 @@ def export_fp32(network: ComplaintNetwork, path: Path) -> None:
     network.encoder.set_attn_implementation("sdpa")
 
 
-def quantize(
-    source: Path,
-    target: Path,
-    sample: Sequence[Sequence[int]] = (),
-    divisors: Mapping[str, NDArray[np.float32]] | None = None,
-) -> None:
-    """Write the int8 form of a float32 ONNX file; for ``sample`` and ``divisors`` see `smooth_activations`."""
+def quantize(source: Path, target: Path) -> None:
+    """Write the int8 form of a float32 ONNX file."""
     with tempfile.TemporaryDirectory() as scratch:
         prepared, products = Path(scratch) / "prepared.onnx", Path(scratch) / "products.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        smooth = onnx.load(str(prepared))
-        smooth_activations(smooth, sample, divisors)
-        onnx.save(smooth, str(prepared))
+        scaled = onnx.load(str(prepared))
+        _scale_tokens(scaled.graph)
+        onnx.save(scaled, str(prepared))
         # Without VNNI instructions two 8-bit products can overflow 16 bits, hence the reduced range.
         quantize_dynamic(
             str(prepared),
@@ -101,6 +95,33 @@ def quantize(
     _quantize_rows(model, _WORD_TABLE)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
+
+
+def _scale_tokens(graph: onnx.GraphProto) -> None:
+    """Divide each token by its largest value before a product with a constant matrix, and multiply the result by it."""
+    constants = {tensor.name for tensor in graph.initializer}
+    products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants]
+    graph.initializer.append(numpy_helper.from_array(np.array(_SMALLEST_TOKEN, dtype=np.float32), "smallest_token"))
+    for name in dict.fromkeys(node.input[0] for node in products):
+        size, scaled = f"{name}_token_size", f"{name}_scaled"
+        nodes = [
+            helper.make_node("Abs", [name], [f"{name}_abs"], name=f"{name}/TokenAbs"),
+            helper.make_node("ReduceMax", [f"{name}_abs"], [f"{name}_max"], name=f"{name}/TokenMax", axes=[-1]),
+            helper.make_node("Max", [f"{name}_max", "smallest_token"], [size], name=f"{name}/TokenSize"),
+            helper.make_node("Div", [name, size], [scaled], name=f"{name}/ScaleToken"),
+        ]
+        using = [node for node in products if node.input[0] == name]
+        _insert(graph, min(list(graph.node).index(node) for node in using), nodes)
+        for node in using:
+            output, unscaled = node.output[0], f"{node.output[0]}_unscaled"
+            node.input[0], node.output[0] = scaled, unscaled
+            back = helper.make_node("Mul", [unscaled, size], [output], name=f"{node.name}/ScaleBack")
+            _insert(graph, list(graph.node).index(node) + 1, [back])
+
+
+def _insert(graph: onnx.GraphProto, position: int, nodes: Sequence[onnx.NodeProto]) -> None:
+    for offset, node in enumerate(nodes):
+        graph.node.insert(position + offset, node)
 
 
 def _quantize_rows(model: onnx.ModelProto, table_name: str) -> None:
@@ -126,8 +147,7 @@ def _quantize_rows(model: onnx.ModelProto, table_name: str) -> None:
     ]
     position = list(graph.node).index(gather)
     graph.node.remove(gather)
-    for offset, node in enumerate(nodes):
-        graph.node.insert(position + offset, node)
+    _insert(graph, position, nodes)
 
 
 def write_model_folder(
@@ -139,7 +159,6 @@ def write_model_folder(
     version: str,
     max_tokens: int,
     training: Mapping[str, Any],
-    sample: Sequence[str] = (),
 ) -> None:
     """Export, quantise and write everything but the calibration, which starts at 1.0 and 0.5.
 
@@ -151,16 +170,11 @@ def write_model_folder(
         version: of the model.
         max_tokens: window that the model reads at once.
         training: what it was trained on; kept in ``complaintnlp.json``.
-        sample: typical texts as the model reads them, by which activations are evened out before they are rounded;
-            without any they are rounded as they come. A network that was read from a folder keeps that folder's
-            evening out. At most `SAMPLE_SIZE` are used, spread evenly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         export_fp32(network, Path(scratch) / "model.onnx")
-        chosen = sample[:: max(1, len(sample) // SAMPLE_SIZE)][:SAMPLE_SIZE]
-        ids = tokenize(tokenizer, chosen, max_tokens)
-        quantize(Path(scratch) / "model.onnx", folder / MODEL_FILE, ids, network.divisors)
+        quantize(Path(scratch) / "model.onnx", folder / MODEL_FILE)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertModel
@@ -30,10 +28,6 @@ class ComplaintNetwork(nn.Module):
         encoder: a BERT encoder; its hidden size sets the width of the heads.
         dropout: on the token vectors that the heads see.
         pooling: ``attention`` learns the queries; ``mean`` leaves them at zero, which weighs all tokens alike.
-
-    Attributes:
-        divisors: by which its int8 form evens out activations, where it was read from one; see
-            `complaintnlp.training.smooth`.
     """
 
     def __init__(
@@ -41,7 +35,6 @@ class ComplaintNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        self.divisors: dict[str, NDArray[np.float32]] = {}
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT)

@@ -67,7 +67,6 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
             version=version,
             max_tokens=recipe.max_tokens,
             training=training,
-            sample=development["text"],
         )
         if not any_size:
             check_size(fresh)

@@ -22,7 +22,6 @@ from transformers import BertConfig, BertModel
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import CONFIG_FILE, ModelFolder, read_model_folder
 from complaintnlp.training.network import ComplaintNetwork
-from complaintnlp.training.smooth import SMOOTHING_NODE, divisors
 
 _CONFIG_KEYS: Final = (
     *("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"),
@@ -48,9 +47,7 @@ def restore_network(model: Path | None = None, *, dropout: float = 0.1) -> tuple
     """
     folder = read_model_folder(model)
     network = ComplaintNetwork(_empty_encoder(folder), dropout=dropout)
-    graph = _graph(folder)
-    weights = _weights(graph)
-    network.divisors = divisors(graph)
+    weights = _weights(_graph(folder))
     expected = network.state_dict()
     absent = [name for name, tensor in expected.items() if weights.get(name, np.empty(0)).shape != tuple(tensor.shape)]
     if absent:
@@ -90,19 +87,16 @@ def _weights(graph: onnx.GraphProto) -> dict[str, Array]:
     vector's own name says little.
     """
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    makers = {output: node for node in graph.node for output in node.output}
-    return {name: np.array(values, order="C") for node in graph.node for name, values in _of_node(node, stored, makers)}
+    return {name: np.array(values, order="C") for node in graph.node for name, values in _of_node(node, stored)}
 
 
-def _of_node(
-    node: onnx.NodeProto, stored: dict[str, NDArray[Any]], makers: dict[str, onnx.NodeProto]
-) -> Iterator[tuple[str, Array]]:
+def _of_node(node: onnx.NodeProto, stored: dict[str, NDArray[Any]]) -> Iterator[tuple[str, Array]]:
     scope = ".".join(part for part in node.name.split("/")[:-1] if part)
     constants = [name for name in node.input if name in stored]
     if node.op_type == "MatMulInteger" and len(constants) == 2:
         weight, zero_point = (stored[name].astype(np.float32) for name in constants)
         scale = stored[constants[0].removesuffix("_quantized") + "_scale"]
-        yield f"{scope or 'heads'}.weight", ((weight - zero_point) * scale).T * _divisors(node, stored, makers)
+        yield f"{scope or 'heads'}.weight", ((weight - zero_point) * scale).T
     elif node.op_type == "Add" and len(constants) == 1:
         yield f"{scope or 'heads'}.bias", stored[constants[0]]
     elif node.op_type == "LayerNormalization" and len(constants) == 2:
@@ -113,12 +107,3 @@ def _of_node(
         yield f"{_WORDS}.weight", stored[constants[0]].astype(np.float32) * scale
     elif node.op_type == "Gather" and len(constants) == 1:
         yield f"{scope}.weight", stored[constants[0]]
-
-
-def _divisors(product: onnx.NodeProto, stored: dict[str, NDArray[Any]], makers: dict[str, onnx.NodeProto]) -> Array:
-    """What the product's inputs are divided by (`complaintnlp.training.smooth`), which its matrix makes up for."""
-    rounding = makers.get(product.input[0])
-    before = makers.get(rounding.input[0]) if rounding is not None else None
-    if before is None or not before.name.endswith(SMOOTHING_NODE):
-        return np.ones(1, dtype=np.float32)
-    return np.asarray(stored[before.input[1]])

@@ -78,7 +78,7 @@ def test_sample_answers_are_sensible(analyzer: Analyzer) -> None:
 def test_same_answer_alone_and_in_a_file_in_both_orders(analyzer: Analyzer, tmp_path: Path) -> None:
     reviews = rows("reviews.csv")
     many = [{**review, "review_id": f"{i}"} for i, review in enumerate(reviews * 17)][:1000]
-    columns = [name for name in many[0] if name in {"review_id", "text"}]
+    columns = [name for name in many[0] if name in {"review_id", "date", "text"}]
     scored: list[dict[str, dict[str, str]]] = []
     for name, order in (("forward", many), ("backward", many[::-1])):
         source, target = tmp_path / f"{name}.csv", tmp_path / f"{name}.scored.csv"

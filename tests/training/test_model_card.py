@@ -13,6 +13,7 @@ from complaintnlp.training.evaluate import evaluate_model, write_report
 from complaintnlp.training.model_card import write_card
 from complaintnlp.training.release import release_run
 from complaintnlp.training.reliability import beyond_target, calibration_markdown, review_markdown
+from complaintnlp.training.tables import number
 from complaintnlp.training.train import Run, train
 
 SOURCES = """[[source]]
@@ -45,6 +46,19 @@ def test_the_card_holds_what_was_measured_and_its_links_lead_to_the_plots(
     for link in links:
         assert link.startswith("../../training/plots/")
         assert (card.parent / link).is_file()
+
+    assert "permissive sources alone" not in text
+    write_report(report, tmp_path / "permissive.json")
+    card = write_card(
+        Path("models/tiny"), Path("report.json"), Path("sources.toml"), permissive=Path("permissive.json")
+    )
+    f1 = number(report["groups"]["en"]["type_micro_f1"])
+    assert f"| permissive sources alone, type micro-F1 | {f1} |" in card.read_text(encoding="utf-8")
+    write_report({**report, "fingerprint": "of other texts"}, tmp_path / "permissive.json")
+    card = write_card(
+        Path("models/tiny"), Path("report.json"), Path("sources.toml"), permissive=Path("permissive.json")
+    )
+    assert "permissive sources alone" not in card.read_text(encoding="utf-8")
 
     write_report({**report, "model": {**report["model"], "sha256": "0"}}, tmp_path / "other.json")
     with pytest.raises(ConfigurationError, match="measures other weights or thresholds"):

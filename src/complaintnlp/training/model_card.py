@@ -9,13 +9,16 @@ from typing import Any, Final
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
-from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, weights_hash
+from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, read_report, weights_hash
 from complaintnlp.training.plots import draw_plots
 from complaintnlp.training.reliability import TARGET, beyond_target, calibration_markdown, review_markdown
 from complaintnlp.training.sources import OWN_SOURCES, Source, load_sources
+from complaintnlp.training.tables import number, table_head, table_row
 from complaintnlp.training.yardstick_table import yardsticks_of
 
 YARDSTICKS: Final = Path("training/results/yardsticks.json")
+PERMISSIVE: Final = Path("training/results/complaintnlp-permissive-test.json")
+"""Report of a model that learned from permissive sources and the project's own texts alone."""
 
 _MIXED_TERMS: Final = """The
 weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
@@ -90,7 +93,7 @@ released cut.
 {review}
 
 ![Risk against coverage]({risk_coverage_plot})
-{yardsticks}
+{yardsticks}{permissive}
 ## Training
 
 {stages}
@@ -136,6 +139,7 @@ def write_card(
     *,
     plots: Path = Path("training/plots"),
     yardsticks: Path = YARDSTICKS,
+    permissive: Path = PERMISSIVE,
 ) -> Path:
     """Write ``README.md`` of a model folder, and draw the plots that it links.
 
@@ -146,6 +150,7 @@ def write_card(
         plots: folder to draw into.
         yardsticks: report that `complaintnlp benchmark yardsticks` wrote; left out where it is missing or of another
             model.
+        permissive: report of a model of permissive sources alone; left out where it is missing or of other texts.
 
     Raises:
         ConfigurationError: a file is missing, the report belongs to other weights or was written by another version, or
@@ -184,6 +189,7 @@ def write_card(
         reliability_plot=reliability,
         risk_coverage_plot=risk_coverage,
         confusion_plot=confusion,
+        permissive=_permissive_section(report, permissive),
         yardsticks=f"\n## Public yardsticks\n\n{table}\n" if table else "",
         stages="\n".join(
             _stage_line(f"{run['recipe']['name']}: {name}", stage)
@@ -206,6 +212,30 @@ def write_card(
 
 def _link(plot: Path, model: Path) -> str:
     return Path(os.path.relpath(plot.resolve(), model.resolve())).as_posix()
+
+
+def _permissive_section(report: dict[str, Any], path: Path) -> str:
+    """Figures of this model and of one that learned from permissive sources alone, on the same texts."""
+    other = read_report(path) if path.is_file() else {}
+    if other.get("fingerprint") != report["fingerprint"]:
+        return ""
+    groups = report["groups"]
+    rows = [*table_head("", *groups)]
+    for model, measured in (("this model", report), ("permissive sources alone", other)):
+        for title, figure in (("type micro-F1", "type_micro_f1"), ("intensity QWK", "intensity_qwk")):
+            rows.append(table_row((f"{model}, {title}", *(number(measured["groups"][g][figure]) for g in groups))))
+    return "\n".join(
+        (
+            "",
+            "## What permissive sources alone would give",
+            "",
+            "A model of the same size, trained by `training/recipes/permissive.toml` on texts written for the project and",
+            "on sources that state a permissive licence; these have no Chinese or Armenian feedback.",
+            "",
+            *rows,
+            "",
+        )
+    )
 
 
 def _stage_line(name: str, stage: dict[str, Any]) -> str:

@@ -28,6 +28,15 @@ weights were trained on texts written for this project and on the public texts b
 permissive licence; nobody has asked the writers of the texts. Development texts, by which epoch and thresholds were
 chosen, come from other sources as well."""
 
+_PERMISSIVE_SECTION: Final = """
+## What permissive sources alone would give
+
+A model of the same size, trained by `training/recipes/permissive.toml` on texts written for the project and on sources
+that state a permissive licence; these have no Chinese or Armenian feedback.
+
+{rows}
+"""
+
 _TEMPLATE = """---
 license: other
 language: [tr, zh, hy, en]
@@ -224,18 +233,7 @@ def _permissive_section(report: dict[str, Any], path: Path) -> str:
     for model, measured in (("this model", report), ("permissive sources alone", other)):
         for title, figure in (("type micro-F1", "type_micro_f1"), ("intensity QWK", "intensity_qwk")):
             rows.append(table_row((f"{model}, {title}", *(number(measured["groups"][g][figure]) for g in groups))))
-    return "\n".join(
-        (
-            "",
-            "## What permissive sources alone would give",
-            "",
-            "A model of the same size, trained by `training/recipes/permissive.toml` on texts written for the project and",
-            "on sources that state a permissive licence; these have no Chinese or Armenian feedback.",
-            "",
-            *rows,
-            "",
-        )
-    )
+    return _PERMISSIVE_SECTION.format(rows="\n".join(rows))
 
 
 def _stage_line(name: str, stage: dict[str, Any]) -> str:

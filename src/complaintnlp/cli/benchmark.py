@@ -17,7 +17,7 @@ from complaintnlp.cli.shared import (
     Model,
     Project,
     app,
-    progress_bar,
+    progress_steps,
     training_extra,
 )
 from complaintnlp.errors import InvalidInputError
@@ -56,13 +56,12 @@ def yardsticks(  # noqa: PLR0917 - options
         from complaintnlp.training import yardsticks as room  # noqa: PLC0415
         from complaintnlp.training.yardstick_table import yardsticks_markdown  # noqa: PLC0415
     options = room.YardstickOptions(model, annotations, corpora, project, texts)
-    with progress_bar() as bar:
-        task = bar.add_task("loading", total=None)
+    with progress_steps("loading") as progress:
         report = room.measure_yardsticks(
             options,
             names or (),
             out,
-            progress=lambda step, done, total: bar.update(task, description=step, completed=done, total=total or None),
+            progress=progress,
         )
     table = yardsticks_markdown(report)
     out.with_suffix(".md").write_text(table + "\n", encoding="utf-8")

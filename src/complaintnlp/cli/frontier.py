@@ -17,7 +17,7 @@ from complaintnlp.cli.shared import (
     Corpora,
     Project,
     check_split,
-    progress_bar,
+    progress_steps,
     training_extra,
 )
 
@@ -88,13 +88,12 @@ def frontier(  # noqa: PLR0913, PLR0917 - options
         rounds=rounds,
         workers=workers,
     )
-    with progress_bar() as bar:
-        task = bar.add_task("loading", total=None)
+    with progress_steps("loading") as progress:
         report = room.measure_frontier(
             models,
             annotations,
             options,
-            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            progress=progress,
         )
     typer.echo(reports.frontier_markdown(report))
     reports.write_frontier(report, out)

@@ -17,9 +17,11 @@ from complaintnlp.cli.shared import (
     Annotations,
     Corpora,
     Project,
+    ReportFile,
+    Split,
     app,
     check_split,
-    progress_bar,
+    progress_steps,
     training_extra,
 )
 
@@ -27,15 +29,13 @@ from complaintnlp.cli.shared import (
 @app.command()
 def evaluate(  # noqa: PLR0913, PLR0917 - options
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    split: Split = "dev",
     baselines: Annotated[bool, typer.Option(help="Also train and measure the two baselines.")] = True,
     baselines_from: Annotated[
         Path | None,
         typer.Option(help="Take the baselines from an earlier report on the same texts.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
-    ] = None,
+    out: ReportFile = None,
     plots: Annotated[
         Path | None, typer.Option(help="Also draw reliability, risk-coverage and confusion here.", show_default=False)
     ] = None,
@@ -97,15 +97,13 @@ def calibrate(
 @app.command()
 def robustness(
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    split: Split = "dev",
     checklist: Annotated[Path, typer.Option(help="Folder of hand-written checklists.")] = CHECKLIST,
     beside: Annotated[
         list[Path] | None,
         typer.Option(help="Report of another model, as -o wrote it, to put beside this one; may be given repeatedly."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
-    ] = None,
+    out: ReportFile = None,
     annotations: Annotations = ANNOTATIONS,
 ) -> None:
     """Measure what typing errors, capitals, other letters and the like cost a model, and run the checklists.
@@ -118,14 +116,13 @@ def robustness(
     with training_extra("complaintnlp robustness"):
         from complaintnlp.training import robustness as room  # noqa: PLC0415
         from complaintnlp.training.evaluate import read_report, write_report  # noqa: PLC0415
-    with progress_bar() as bar:
-        task = bar.add_task("loading", total=None)
+    with progress_steps("loading") as progress:
         report = room.measure_robustness(
             model,
             annotations,
             split,
             checklist,
-            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            progress=progress,
         )
     typer.echo(room.robustness_markdown(report))
     if beside:
@@ -138,7 +135,7 @@ def robustness(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Folders of finished runs; a+b is the ensemble of two.")],
-    split: Annotated[str, typer.Option(help="dev, or test (for releases only).")] = "dev",
+    split: Split = "dev",
     written: Annotated[
         bool,
         typer.Option(
@@ -172,9 +169,7 @@ def gate(  # noqa: PLR0917 - options
     run: Annotated[Path, typer.Argument(help="Folder of the run that the model was exported from.")],
     model: Annotated[Path | None, typer.Argument(help="Model folder. Default: the released model.")] = None,
     texts: Annotated[int, typer.Option(help="Unlabelled texts of each language.", min=1)] = 10_000,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
-    ] = None,
+    out: ReportFile = None,
     annotations: Annotations = ANNOTATIONS,
     corpora: Corpora = CORPORA,
     project: Project = PROJECT,
@@ -188,8 +183,7 @@ def gate(  # noqa: PLR0917 - options
     with training_extra("complaintnlp gate"):
         from complaintnlp.training import gate as room  # noqa: PLC0415
         from complaintnlp.training.evaluate import write_report  # noqa: PLC0415
-    with progress_bar() as bar:
-        task = bar.add_task("loading", total=None)
+    with progress_steps("loading") as progress:
         report = room.run_gate(
             run,
             model,
@@ -197,7 +191,7 @@ def gate(  # noqa: PLR0917 - options
             corpora,
             project=project,
             texts=texts,
-            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            progress=progress,
         )
     typer.echo(room.gate_markdown(report))
     if out is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +51,10 @@ Precision = Annotated[
 Annotations = Annotated[Path, typer.Option(help="Folder of hand labels.")]
 Corpora = Annotated[Path, typer.Option(help="Folder of corpora with native labels.")]
 
+ReportFile = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Also write the report as JSON.", show_default=False)
+]
+Split = Annotated[str, typer.Option(help="dev, or test (for releases only).")]
 Project = Annotated[Path, typer.Option(help="Folder of the project's own labels/ and written/ texts.")]
 
 ANNOTATIONS = Path("../shared/annotations")
@@ -85,6 +89,14 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=ERR)
+
+
+@contextmanager
+def progress_steps(first: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work in named steps; it is told the step, how many are done, and how many there are (0: not known)."""
+    with progress_bar() as bar:
+        task = bar.add_task(first, total=None)
+        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total or None)
 
 
 def check_split(split: str) -> None:

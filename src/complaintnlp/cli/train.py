@@ -18,7 +18,7 @@ from complaintnlp.cli.shared import (
     Corpora,
     Project,
     app,
-    progress_bar,
+    progress_steps,
     training_extra,
 )
 from complaintnlp.errors import InvalidInputError
@@ -104,9 +104,8 @@ def _by_recipe(
     with training_extra("complaintnlp train"):
         from complaintnlp.training.train import train as run_training  # noqa: PLC0415
     run = _run(recipe, out, annotations, corpora, project)
-    with progress_bar() as bar:
-        task = bar.add_task("preparing", total=None)
-        run.progress = lambda text, done, total: bar.update(task, description=text, completed=done, total=total)
+    with progress_steps("preparing") as progress:
+        run.progress = progress
         history = run_training(run, resume=resume)
     last = [entry for entry in history if entry["stage"] == history[-1]["stage"]]
     best = max(last, key=lambda entry: float(entry["score"]))
@@ -140,15 +139,14 @@ def _checked(own: Path, taxonomy: Path | None, text_column: str | None, annotati
 def _retrain(data: OwnData, out: Path, options: RetrainOptions, init: Path | None, annotations: Path) -> None:
     from complaintnlp.training.retrain import retrain  # noqa: PLC0415
 
-    with progress_bar() as bar:
-        task = bar.add_task("preparing", total=None)
+    with progress_steps("preparing") as progress:
         report = retrain(
             data,
             out,
             options,
             init=init,
             annotations=annotations,
-            progress=lambda text, done, total: bar.update(task, description=text, completed=done, total=total),
+            progress=progress,
         )
     typer.echo(report.markdown())
     ERR.print(f"{report.folder}: written after {report.seconds / 60:.1f} minutes", style="dim")

@@ -20,6 +20,7 @@ from complaintnlp.cli.shared import (
     app,
     data_app,
     progress_bar,
+    progress_steps,
     training_extra,
 )
 
@@ -151,14 +152,13 @@ def data_fetch(
     if folder is None:
         typer.echo("\n".join(fetch.source_lines(sources)))
         return
-    with progress_bar() as bar:
-        task = bar.add_task("reading", total=len(sources))
+    with progress_steps("reading") as progress:
         results = fetch.build_corpora(
             sources,
             folder,
             out,
             fetch.read_ids(project / "ids"),
-            progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+            progress=progress,
         )
     OUT.print(fetch.fetch_table(results))
     OUT.print(f"{out}: {sum(result.matched for result in results):,} rows; details in {out / fetch.REPORT_FILE}")

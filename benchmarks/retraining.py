@@ -1,9 +1,12 @@
 """What do 1,000 labels of another kind win on their own texts, what do they cost on ours, and how long does it take?
 
-    python benchmarks/retraining.py [--corpora FOLDER] [--annotations FOLDER] [--out FOLDER]
+    python benchmarks/retraining.py [--init FOLDER] [--corpora FOLDER] [--annotations FOLDER] [--out FOLDER]
 
 English airline tweets with the labels of their data set (reason of the complaint, sentiment), none of them in the
-samples that the released model was trained on; ``complaintnlp train --data`` prints the report.
+samples that the released model was trained on; ``complaintnlp train --data`` prints the report. The released model has seen
+other tweets of the same source. For a source held out entirely, start from a model that has seen none of them:
+
+    complaintnlp export runs/permissive -o /tmp/permissive && python benchmarks/retraining.py --init /tmp/permissive
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ def _reason(labels: dict[str, Any]) -> str | None:
 def main() -> None:
     """Write the file, train on it, print report and time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--init", type=Path, default=None, help="model folder to go on from; the released one by default")
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
     parser.add_argument("--annotations", type=Path, default=Path("../shared/annotations"))
     parser.add_argument("--project", type=Path, default=Path("data"))
@@ -73,6 +77,8 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(unseen(arguments.corpora, arguments.annotations, arguments.project))
     command = [sys.executable, "-m", "complaintnlp", "train", "--data", str(table), "-o", str(arguments.out / "model")]
+    if arguments.init is not None:
+        command += ["--init", str(arguments.init)]
     begun = time.perf_counter()
     subprocess.run([*command, "--annotations", str(arguments.annotations)], check=True)  # noqa: S603 - our own command
     print(f"{time.perf_counter() - begun:.0f} seconds, figures before and after included")

@@ -1,9 +1,9 @@
-"""Would a temperature of each language's own, or a bias beside the temperature, calibrate the heads better?
+"""Is a bias beside the temperature worth it, and would a calibration of each language's own do better?
 
 Development texts of hand labels, without the real Armenian comments; every text is judged by a calibration of the other
-folds. Prints log-loss and expected calibration error of each head and language: with one temperature a head, with the
-language's own drawn towards it by its number of texts, and with temperature and bias (Platt 1999). The bias is tried on
-the heads of independent sigmoids only.
+folds. Prints log-loss and expected calibration error of each head and language: with the temperature and bias of
+`complaintnlp calibrate` (Platt 1999), with a temperature alone, and with the language's own temperature and bias, drawn
+towards the common ones by its number of texts.
 
     python benchmarks/language_temperatures.py models/complaintnlp-small --annotations ../shared/annotations
 """
@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
-from complaintnlp.training.calibrate import FOLDS, best_temperature, folds, head_targets, window_logits
+from complaintnlp.training.calibrate import FOLDS, best_calibration, folds, head_targets, window_logits
 from complaintnlp.training.dataset import load_hand_labels
 from complaintnlp.training.evaluate import gold_of
 from complaintnlp.training.intervals import bounds, resampled_sums
@@ -36,37 +36,36 @@ _PRIOR_TEXTS: Final = 100.0
 
 
 def common(head: str, outputs: Values, target: NDArray[Any], _: NDArray[np.str_], seen: NDArray[np.bool_]) -> Values:
+    """Outputs by one temperature and bias, fitted on the texts seen."""
+    temperature, bias = best_calibration(head, outputs[seen], target[seen])
+    return outputs / temperature + bias
+
+
+def temperature_alone(
+    head: str, outputs: Values, target: NDArray[Any], _: NDArray[np.str_], seen: NDArray[np.bool_]
+) -> Values:
     """Outputs by one temperature, fitted on the texts seen."""
-    return outputs / best_temperature(head, outputs[seen], target[seen])
+
+    def loss(log_temperature: float) -> float:
+        return float(losses(head, outputs[seen] / np.exp(log_temperature), target[seen]).mean())
+
+    return np.asarray(outputs / np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
 
 
 def own(head: str, outputs: Values, target: NDArray[Any], codes: NDArray[np.str_], seen: NDArray[np.bool_]) -> Values:
-    """Outputs by each language's temperature, drawn towards the common one."""
-    shared = np.log(best_temperature(head, outputs[seen], target[seen]))
+    """Outputs by each language's temperature and bias, drawn towards the common ones."""
+    temperature, bias = best_calibration(head, outputs[seen], target[seen])
     scaled = np.empty_like(outputs)
     for code in np.unique(codes):
         rows, fitted = codes == code, (codes == code) & seen
         share = fitted.sum() / (fitted.sum() + _PRIOR_TEXTS)
-        best = np.log(best_temperature(head, outputs[fitted], target[fitted]))
-        scaled[rows] = outputs[rows] / np.exp(shared + share * (best - shared))
+        own_temperature, own_bias = best_calibration(head, outputs[fitted], target[fitted])
+        drawn = temperature * (own_temperature / temperature) ** share
+        scaled[rows] = outputs[rows] / drawn + bias + share * (own_bias - bias)
     return scaled
 
 
-def with_bias(
-    head: str, outputs: Values, target: NDArray[Any], codes: NDArray[np.str_], seen: NDArray[np.bool_]
-) -> Values:
-    """Outputs by one temperature and one bias; a softmax head keeps to its temperature."""
-    if head in SOFTMAX_HEADS:
-        return common(head, outputs, target, codes, seen)
-
-    def loss(values: Values) -> float:
-        return float(losses(head, outputs[seen] / np.exp(values[0]) + values[1], target[seen]).mean())
-
-    log_temperature, bias = minimize(loss, np.zeros(2), method="Nelder-Mead").x
-    return np.asarray(outputs / np.exp(log_temperature) + bias)
-
-
-FITS: Final[dict[str, Fit]] = {"common": common, "own": own, "with bias": with_bias}
+FITS: Final[dict[str, Fit]] = {"common": common, "temperature alone": temperature_alone, "own": own}
 
 
 def losses(head: str, outputs: Values, target: NDArray[Any]) -> Values:

@@ -30,7 +30,7 @@ from complaintnlp.model.folder import (
     ModelFolder,
     read_model_folder,
 )
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, LOGIT_COUNT
 
 # A busy machine is slow, not wrong: no test may fail by the clock.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -66,6 +66,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "max_tokens": MAX_TOKENS,
         "window_overlap": OVERLAP,
         "temperatures": dict.fromkeys(HEADS, 1.0),
+        "biases": dict.fromkeys(BIASED_HEADS, 0.0),
         "thresholds": Policy(failure_types=(0.9,) * len(taxonomy.FAILURE_TYPE_IDS), review_below=0.05).to_dict(),
         "training": {},
         **changes,

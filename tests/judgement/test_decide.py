@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Decisions, Policy, confidence, decide
-from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES
 
 TYPES = len(FAILURE_TYPE_IDS)
@@ -54,7 +54,7 @@ POLICIES = st.builds(
 
 @given(LOGITS, POLICIES)
 def test_what_holds_for_every_text_and_every_policy(logits: np.ndarray, policy: Policy) -> None:
-    scores = scores_from_logits(logits, {})
+    scores = scores_from_logits(logits, Calibration())
     decisions = decide(scores, policy)
     for i in range(len(scores)):
         chosen = decisions.failure_types[i]
@@ -71,9 +71,9 @@ def test_what_holds_for_every_text_and_every_policy(logits: np.ndarray, policy: 
 
 @given(LOGITS, POLICIES)
 def test_a_batch_is_decided_as_its_texts_alone(logits: np.ndarray, policy: Policy) -> None:
-    together = decide(scores_from_logits(logits, {}), policy)
+    together = decide(scores_from_logits(logits, Calibration()), policy)
     for i in range(len(logits)):
-        alone = decide(scores_from_logits(logits[i : i + 1], {}), policy)
+        alone = decide(scores_from_logits(logits[i : i + 1], Calibration()), policy)
         for name in ("failure_types", "primary", "intensity", "nps", "at_risk", "risk_reasons", "needs_review"):
             assert np.array_equal(getattr(together, name)[i], getattr(alone, name)[0])
 

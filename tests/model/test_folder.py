@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from complaintnlp.model.folder import (
     default_model_path,
     read_model_folder,
 )
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, Calibration
 
 Maker = Callable[..., Path]
 
@@ -29,7 +30,7 @@ def test_a_folder_is_read_with_all_its_settings(tiny_model: Path) -> None:
     assert folder.path == tiny_model
     assert folder.model_file == tiny_model / MODEL_FILE
     assert folder.tokenizer_file == tiny_model / TOKENIZER_FILE
-    assert folder.temperatures == dict.fromkeys(HEADS, 1.0)
+    assert folder.calibration == Calibration(dict.fromkeys(HEADS, 1.0), dict.fromkeys(BIASED_HEADS, 0.0))
     assert folder.thresholds == folder.settings["thresholds"]
     assert folder.settings["languages"] == list(taxonomy.LANGUAGES)
 
@@ -72,12 +73,26 @@ def test_damaged_settings_are_refused(make_model: Maker, content: bytes, problem
     assert problem in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, str(SCHEMA_VERSION), None])
+@pytest.mark.parametrize("version", [0, 1, SCHEMA_VERSION + 1, str(SCHEMA_VERSION), None])
 def test_another_schema_version_is_refused(make_model: Maker, version: Any) -> None:
     with pytest.raises(
-        ModelFolderError, match=f"schema version {version!r}, this program reads {SCHEMA_VERSION}; install"
+        ModelFolderError, match=f"schema version {version!r}, this program reads 2 and {SCHEMA_VERSION}; install"
     ):
         read_model_folder(make_model(schema_version=version))
+
+
+def test_biases_are_read_and_a_head_without_one_has_none(make_model: Maker) -> None:
+    biases = {"failure_types": -0.5, "at_risk": 1}
+    folder = read_model_folder(make_model(biases=biases))
+    assert folder.calibration.biases == {"failure_types": -0.5, "at_risk": 1.0}
+
+
+def test_a_folder_of_version_2_has_no_biases(make_model: Maker) -> None:
+    model = make_model(schema_version=2)
+    settings = json.loads((model / SETTINGS_FILE).read_text(encoding="utf-8"))
+    del settings["biases"]
+    (model / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
+    assert read_model_folder(model).calibration == Calibration(dict.fromkeys(HEADS, 1.0))
 
 
 @pytest.mark.parametrize("version", ["0", 1, None])
@@ -105,6 +120,10 @@ def test_a_missing_setting_is_named(make_model: Maker, key: str) -> None:
         {"temperatures": {"nps": 1.0}},
         {"temperatures": dict.fromkeys(HEADS, "warm")},
         {"temperatures": [1.0]},
+        {"biases": {"at_risk": "low"}},
+        {"biases": {"at_risk": None}},
+        {"biases": [0.0]},
+        {"biases": None},
     ],
 )
 def test_a_setting_of_a_wrong_kind_is_refused(make_model: Maker, changes: dict[str, Any]) -> None:
@@ -118,15 +137,31 @@ def test_a_setting_of_a_wrong_kind_is_refused(make_model: Maker, changes: dict[s
         {"max_tokens": 64, "window_overlap": 62},
         {"max_tokens": 64, "window_overlap": -1},
         {"max_tokens": 2, "window_overlap": 0},
-        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "nps": 0.0}},
-        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "primary": -1.0}},
-        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "intensity": float("nan")}},
-        {"temperatures": {**dict.fromkeys(HEADS, 1.0), "at_risk": float("inf")}},
     ],
 )
-def test_impossible_windows_and_temperatures_are_refused(make_model: Maker, changes: dict[str, Any]) -> None:
+def test_impossible_windows_are_refused(make_model: Maker, changes: dict[str, Any]) -> None:
     with pytest.raises(ModelFolderError, match=r"windows must be longer than their overlap"):
         read_model_folder(make_model(**changes))
+
+
+@pytest.mark.parametrize(
+    ("head", "temperature"), [("nps", 0.0), ("primary", -1.0), ("intensity", math.nan), ("at_risk", math.inf)]
+)
+def test_impossible_temperatures_are_refused(make_model: Maker, head: str, temperature: float) -> None:
+    with pytest.raises(ModelFolderError, match=r"temperatures must be positive and finite"):
+        read_model_folder(make_model(temperatures={**dict.fromkeys(HEADS, 1.0), head: temperature}))
+
+
+@pytest.mark.parametrize("bias", [math.nan, math.inf, -math.inf])
+def test_biases_without_end_are_refused(make_model: Maker, bias: float) -> None:
+    with pytest.raises(ModelFolderError, match=r"complaintnlp.json: biases must be finite; export again"):
+        read_model_folder(make_model(biases={"at_risk": bias}))
+
+
+@pytest.mark.parametrize("head", ["nps", "intensity", "failure_type"])
+def test_a_bias_of_another_head_is_refused(make_model: Maker, head: str) -> None:
+    with pytest.raises(ModelFolderError, match=f"biases name {head}; allowed: failure_types, at_risk, risk_reasons"):
+        read_model_folder(make_model(biases={"at_risk": 0.1, head: 0.2}))
 
 
 def test_the_smallest_possible_window_is_allowed(make_model: Maker) -> None:

@@ -16,7 +16,7 @@ from tokenizers.models import WordLevel
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import MODEL_FILE, TOKENIZER_FILE, ModelFolder, read_model_folder
 from complaintnlp.model.runtime import Runtime
-from complaintnlp.model.scores import LOGIT_COUNT, combine_windows, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, combine_windows, scores_from_logits
 
 Maker = Callable[..., Path]
 
@@ -166,19 +166,19 @@ def test_logits_are_what_the_graph_computes(make_model: Maker, runtime: Runtime)
     assert runtime.logits("geç kaldı")[0] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def test_scores_use_the_temperatures_of_the_folder(tiny_folder: ModelFolder, runtime: Runtime) -> None:
-    warm = {**tiny_folder.temperatures, "at_risk": 4.0}
-    scores = Runtime(dataclasses.replace(tiny_folder, temperatures=warm)).scores("kargo gelmedi")
+def test_scores_use_the_calibration_of_the_folder(tiny_folder: ModelFolder, runtime: Runtime) -> None:
+    warm = Calibration({"at_risk": 4.0}, {"at_risk": 0.5})
+    scores = Runtime(dataclasses.replace(tiny_folder, calibration=warm)).scores("kargo gelmedi")
     plain = runtime.scores("kargo gelmedi")
     assert len(plain) == 1
     odds = [np.log(s.at_risk[0] / (1 - s.at_risk[0])) for s in (plain, scores)]
-    assert odds[0] == pytest.approx(4 * odds[1])
+    assert odds[1] == pytest.approx(odds[0] / 4 + 0.5)
     assert np.array_equal(plain.nps, scores.nps)
 
 
 def test_scores_of_a_long_text_are_its_windows_combined(runtime: Runtime) -> None:
     text = "bad " * 30 + "wonderful " * 30
-    combined = combine_windows(scores_from_logits(runtime.logits(text), runtime.folder.temperatures))
+    combined = combine_windows(scores_from_logits(runtime.logits(text), runtime.folder.calibration))
     scores = runtime.scores(text)
     assert np.array_equal(scores.failure_types, combined.failure_types)
     assert np.array_equal(scores.nps, combined.nps)

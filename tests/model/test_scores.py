@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from complaintnlp.model.scores import (
+    BIASED_HEADS,
     HEADS,
     LOGIT_COUNT,
     SOFTMAX_HEADS,
+    Calibration,
     Scores,
     combine_windows,
     scores_from_logits,
@@ -19,7 +21,7 @@ from complaintnlp.model.scores import (
     softmax,
 )
 
-ONES = dict.fromkeys(HEADS, 1.0)
+NEUTRAL = Calibration(dict.fromkeys(HEADS, 1.0), dict.fromkeys(BIASED_HEADS, 0.0))
 
 
 def logits_of(**heads: list[float]) -> np.ndarray:
@@ -35,6 +37,7 @@ def test_the_heads_share_out_the_logits_without_gap_or_overlap() -> None:
     sizes = {name: part.stop - part.start for name, part in HEADS.items()}
     assert sizes == {"failure_types": 13, "primary": 13, "intensity": 4, "nps": 3, "at_risk": 1, "risk_reasons": 4}
     assert set(HEADS) > SOFTMAX_HEADS
+    assert set(BIASED_HEADS) < set(HEADS) - SOFTMAX_HEADS
 
 
 def test_sigmoid_and_softmax_by_hand() -> None:
@@ -56,7 +59,7 @@ def test_each_head_is_turned_into_its_own_kind_of_probability() -> None:
         at_risk=[-math.log(4)],
         risk_reasons=[0.0, 0.0, math.log(4), 0.0],
     )
-    scores = scores_from_logits(logits, ONES)
+    scores = scores_from_logits(logits, NEUTRAL)
     assert len(scores) == 1
     assert scores.failure_types[0, :2] == pytest.approx([0.75, 0.5])
     assert scores.primary[0, :2] == pytest.approx([0.5, 1 / 24])
@@ -71,23 +74,39 @@ def test_a_temperature_divides_the_logits_of_its_head_only() -> None:
     logits = logits_of(
         failure_types=[2 * math.log(3)] * 13, at_risk=[math.log(3)], nps=[2 * math.log(5), 2 * math.log(2), 0.0]
     )
-    scores = scores_from_logits(logits, {**ONES, "failure_types": 2.0, "nps": 2.0})
+    scores = scores_from_logits(logits, Calibration({"failure_types": 2.0, "nps": 2.0}))
     assert scores.failure_types[0] == pytest.approx([0.75] * 13)
     assert scores.nps[0] == pytest.approx([0.625, 0.25, 0.125])
     assert scores.at_risk == pytest.approx([0.75])
-    assert scores_from_logits(logits, {}).at_risk == pytest.approx([0.75])
+
+
+def test_a_bias_is_added_after_the_temperature_has_divided_to_its_head_only() -> None:
+    logits = logits_of(failure_types=[2 * math.log(9)] * 13, at_risk=[math.log(3)])
+    biases = {"failure_types": -math.log(3), "risk_reasons": math.log(4)}
+    scores = scores_from_logits(logits, Calibration({"failure_types": 2.0}, biases))
+    assert scores.failure_types[0] == pytest.approx([0.75] * 13)
+    assert scores.risk_reasons[0] == pytest.approx([0.8] * 4)
+    assert scores.at_risk == pytest.approx([0.75])
+    assert scores.intensity_above[0] == pytest.approx([0.5] * 4)
+
+
+def test_a_head_that_is_not_named_keeps_its_logits() -> None:
+    logits = np.linspace(-4.0, 4.0, LOGIT_COUNT)[None]
+    bare, neutral = (scores_from_logits(logits, calibration) for calibration in (Calibration(), NEUTRAL))
+    for field in fields(Scores):
+        assert np.array_equal(getattr(bare, field.name), getattr(neutral, field.name))
 
 
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=4))
 def test_a_higher_intensity_is_never_more_probable_than_a_lower_one(levels: list[float]) -> None:
-    above = scores_from_logits(logits_of(intensity=levels), ONES).intensity_above[0]
+    above = scores_from_logits(logits_of(intensity=levels), NEUTRAL).intensity_above[0]
     assert (np.diff(above) <= 0).all()
     assert above[0] == sigmoid(np.array([levels[0]]))[0]
 
 
 @given(st.lists(st.floats(-80, 80), min_size=LOGIT_COUNT, max_size=LOGIT_COUNT))
 def test_every_score_is_a_probability(values: list[float]) -> None:
-    scores = scores_from_logits(np.array([values], dtype=np.float32), ONES)
+    scores = scores_from_logits(np.array([values], dtype=np.float32), NEUTRAL)
     for field in fields(Scores):
         part = getattr(scores, field.name)
         assert ((part >= 0) & (part <= 1)).all()
@@ -122,5 +141,5 @@ def test_windows_are_combined_by_peak_mean_and_last_word() -> None:
 
 
 def test_a_single_window_is_left_alone() -> None:
-    scores = scores_from_logits(logits_of(at_risk=[1.0]), ONES)
+    scores = scores_from_logits(logits_of(at_risk=[1.0]), NEUTRAL)
     assert combine_windows(scores) is scores

@@ -1,15 +1,22 @@
-"""Temperatures and thresholds on synthetic scores whose best values are known."""
+"""Calibration and thresholds on synthetic scores whose best values are known."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, sigmoid, softmax
+from complaintnlp.judgement.decide import Policy
+from complaintnlp.model.folder import SCHEMA_VERSION
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, LOGIT_COUNT, Calibration, Scores, sigmoid, softmax
 from complaintnlp.training.calibrate import (
     FOLDS,
     REVIEW_SHARE,
-    fit_temperatures,
+    best_calibration,
+    calibrated,
+    fit_calibration,
     fit_thresholds,
     folds,
     precision_markdown,
@@ -44,13 +51,58 @@ def drawn(seed: int) -> tuple[np.ndarray, Gold]:
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.5])
-def test_the_temperature_undoes_over_and_under_confidence(factor: float) -> None:
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.8])
+def test_calibration_undoes_over_and_under_confidence_and_a_shifted_level(factor: float, shift: float) -> None:
     logits, gold = drawn(1)
-    temperatures = fit_temperatures(logits * np.float32(factor), gold)
-    assert set(temperatures) == set(HEADS)
+    calibration = fit_calibration((logits - np.float32(shift)) * np.float32(factor), gold)
+    assert set(calibration.temperatures) == set(HEADS)
+    assert set(calibration.biases) == set(BIASED_HEADS)
     for head in set(HEADS) - {"intensity"}:  # its levels were drawn without a look at the logits
-        assert temperatures[head] == pytest.approx(factor, rel=0.2), head
-    assert temperatures["intensity"] > factor
+        assert calibration.temperatures[head] == pytest.approx(factor, rel=0.2), head
+    for head in BIASED_HEADS:
+        assert calibration.biases[head] == pytest.approx(shift, abs=0.2), head
+    assert calibration.temperatures["intensity"] > factor
+
+
+def test_a_head_without_labels_stays_as_it_is() -> None:
+    logits, gold = drawn(2)
+    nothing = replace(gold, primary=np.full(TEXTS, -1))
+    assert fit_calibration(logits, nothing).temperatures["primary"] == 1.0
+
+
+@pytest.mark.parametrize("border", [0.0, 0.8, -1.5])
+def test_labels_that_a_border_parts_do_not_run_away(border: float) -> None:
+    outputs = np.linspace(-2.0, 2.0, 200)[:, None]
+    temperature, bias = best_calibration("at_risk", outputs, (outputs > border).astype(float))
+    assert math.exp(-1.5) - 1e-9 <= temperature < 0.5
+    assert bias * temperature == pytest.approx(-border, abs=0.3)
+
+
+@pytest.mark.parametrize(("label", "sign"), [(0.0, -1), (1.0, 1)])
+def test_one_answer_alone_moves_the_bias_a_bounded_way(label: float, sign: int) -> None:
+    outputs = np.random.default_rng(3).normal(size=(200, 1))
+    _, bias = best_calibration("at_risk", outputs, np.full((200, 1), label))
+    assert 1 < bias * sign < 5
+
+
+def test_few_texts_say_less_about_the_bias_than_many() -> None:
+    outputs, target = np.zeros((10, 1)), np.array([[1.0]] * 2 + [[0.0]] * 8)
+    few = best_calibration("at_risk", outputs, target)[1]
+    many = best_calibration("at_risk", np.tile(outputs, (100, 1)), np.tile(target, (100, 1)))[1]
+    assert -math.log(4) == pytest.approx(many, abs=0.02)
+    assert many < few < -0.3
+
+
+def test_settings_of_an_older_version_become_todays() -> None:
+    calibration, policy = Calibration({"nps": 2.0}, {"at_risk": -0.5}), Policy(at_risk=0.4)
+    settings = calibrated({"schema_version": 2, "name": "x", "temperatures": {}}, calibration, policy)
+    assert settings == {
+        "schema_version": SCHEMA_VERSION,
+        "name": "x",
+        "temperatures": {"nps": 2.0},
+        "biases": {"at_risk": -0.5},
+        "thresholds": policy.to_dict(),
+    }
 
 
 def scores_with(types: np.ndarray, at_risk: np.ndarray) -> Scores:

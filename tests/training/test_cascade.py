@@ -9,7 +9,7 @@ from complaintnlp import Analyzer
 from complaintnlp.judgement.decide import Policy, confidence, decide
 from complaintnlp.model.folder import ModelFolder
 from complaintnlp.model.runtime import Runtime
-from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.training.cascade import (
     SHARES,
     TOLERANCE,
@@ -26,7 +26,7 @@ SHY = Policy(failure_types=(1.0,) * 13)
 
 
 def random_scores(seed: int, texts: int = 50) -> Scores:
-    return scores_from_logits(np.random.default_rng(seed).normal(scale=2.0, size=(texts, LOGIT_COUNT)), {})
+    return scores_from_logits(np.random.default_rng(seed).normal(scale=2.0, size=(texts, LOGIT_COUNT)), Calibration())
 
 
 def test_the_good_model_answers_where_the_fast_one_is_not_sure(tiny_folder: ModelFolder) -> None:

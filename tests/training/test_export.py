@@ -17,7 +17,7 @@ from transformers import BertModel
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import MODEL_FILE, read_model_folder
 from complaintnlp.model.runtime import OUTPUTS, Runtime
-from complaintnlp.model.scores import LOGIT_COUNT
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, LOGIT_COUNT, Calibration
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training import export
 from complaintnlp.training.export import check_size, export_fp32, write_model_folder
@@ -111,7 +111,7 @@ def test_embeddings_have_a_scale_per_row(network: ComplaintNetwork, tokenizer: T
 def test_a_folder_is_complete(network: ComplaintNetwork, tokenizer: Tokenizer, tmp_path: Path) -> None:
     folder = read_model_folder(write(tmp_path / "model", network, tokenizer))
     assert (folder.name, folder.version, folder.max_tokens, folder.window_overlap) == ("tiny", "1", 64, 8)
-    assert set(folder.temperatures.values()) == {1.0}
+    assert folder.calibration == Calibration(dict.fromkeys(HEADS, 1.0), dict.fromkeys(BIASED_HEADS, 0.0))
     assert folder.settings["training"] == {"by": "a test"}
     config = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))
     assert tuple(config["id2label"].values()) == FAILURE_TYPE_IDS

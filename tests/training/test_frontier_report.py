@@ -68,7 +68,7 @@ def report() -> Report:
 
 def test_the_tables_hold_every_model_and_every_cut(report: Report) -> None:
     lines = frontier_markdown(report).splitlines()
-    assert lines[0].startswith("Quality: dev split, on which epochs, temperatures, thresholds and cuts were chosen.")
+    assert lines[0].startswith("Quality: dev split, on which epochs, calibration, thresholds and cuts were chosen.")
     assert (
         "2000 texts (corpora) of 30.0 tokens in the mean, 2 at once with one thread each, best of 2 rounds" in lines[2]
     )

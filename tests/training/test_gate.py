@@ -12,7 +12,7 @@ import torch
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Decisions, Policy, decide
-from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.taxonomy import LANGUAGES
 from complaintnlp.training.dataset import read_corpora
 from complaintnlp.training.export import write_model_folder
@@ -25,7 +25,7 @@ TEXTS = 400
 
 def answers() -> tuple[Scores, Decisions]:
     logits = np.random.default_rng(6).normal(scale=3.0, size=(TEXTS, LOGIT_COUNT)).astype(np.float32)
-    scores = scores_from_logits(logits, {})
+    scores = scores_from_logits(logits, Calibration())
     return scores, decide(scores, Policy())
 
 

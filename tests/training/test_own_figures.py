@@ -7,13 +7,14 @@ import pytest
 from datasets import Dataset
 
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Calibration, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training.own_data import OwnLabels, OwnText, own_dataset
 from complaintnlp.training.own_figures import (
+    MIN_POSITIVES,
     MIN_TEXTS,
     comparison_markdown,
-    own_temperatures,
+    own_calibration,
     own_thresholds,
     partial_figures,
 )
@@ -75,13 +76,23 @@ def test_thresholds_move_towards_the_texts_by_their_number() -> None:
     assert own_thresholds(scores_with(scores.failure_types[few], values[few]), texts_with(labels[few]), old) == old
 
 
-def test_temperatures_move_only_for_known_heads() -> None:
+def test_calibration_moves_only_for_known_heads() -> None:
     count = 2 * MIN_TEXTS
     random = np.random.default_rng(1)
     logits = random.normal(scale=1.5, size=(count, LOGIT_COUNT))
     chances = 1 / (1 + np.exp(-logits[:, HEADS["at_risk"]][:, 0]))
     texts = texts_with([OwnLabels(at_risk=bool(risky)) for risky in random.random(count) < chances])
-    old = dict.fromkeys(HEADS, 1.0)
-    temperatures = own_temperatures((3 * logits).astype(np.float32), texts, old)
-    assert temperatures["at_risk"] == pytest.approx(1 + 2 / 3 * 2, rel=0.2)
-    assert {head for head in HEADS if temperatures[head] != 1.0} == {"at_risk"}
+    old = Calibration(dict.fromkeys(HEADS, 1.0), {"at_risk": -0.3, "failure_types": 0.2})
+    new = own_calibration((3 * (logits - 1)).astype(np.float32), texts, old)
+    assert new.temperatures["at_risk"] == pytest.approx(1 + 2 / 3 * 2, rel=0.2)
+    assert new.biases["at_risk"] == pytest.approx(-0.3 + 2 / 3 * 1.3, abs=0.2)
+    assert {head for head in HEADS if new.temperatures[head] != 1.0} == {"at_risk"}
+    assert new.biases == {"at_risk": new.biases["at_risk"], "failure_types": 0.2}
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_calibration_stays_where_nearly_all_labels_say_the_same(rare: bool) -> None:
+    texts = texts_with([OwnLabels(at_risk=rare if n < MIN_POSITIVES - 1 else not rare) for n in range(2 * MIN_TEXTS)])
+    logits = np.random.default_rng(2).normal(size=(len(texts), LOGIT_COUNT)).astype(np.float32)
+    old = Calibration(dict.fromkeys(HEADS, 1.0), {"at_risk": -0.3})
+    assert own_calibration(logits, texts, old) == old

@@ -12,7 +12,7 @@ import pytest
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.scores import LOGIT_COUNT, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, scores_from_logits
 from complaintnlp.training import plots
 from complaintnlp.training.metrics import GROUPS, Gold, confusion_tables, json_ready
 from complaintnlp.training.plots import CONFUSION, MAX_BYTES, RELIABILITY, RISK_COVERAGE, draw_plots
@@ -21,7 +21,7 @@ from complaintnlp.training.reliability import calibration, risk_coverage
 
 def report(seed: int = 1, texts: int = 100) -> dict[str, Any]:
     random = np.random.default_rng(seed)
-    scores = scores_from_logits(random.normal(scale=3.0, size=(texts, LOGIT_COUNT)).astype(np.float32), {})
+    scores = scores_from_logits(random.normal(scale=3.0, size=(texts, LOGIT_COUNT)).astype(np.float32), Calibration())
     gold = Gold(
         failure_types=random.random((texts, 13)) < scores.failure_types,
         primary=random.integers(-1, 13, texts),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from complaintnlp.judgement.decide import Decisions, Policy, confidence, decide
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.training.metrics import Gold, expected_calibration_error
 from complaintnlp.training.reliability import (
     ALL,
@@ -30,7 +30,7 @@ def drawn(sharpness: float = 1.0) -> tuple[Scores, Gold, Decisions]:
     """Scores of logits times a factor, and labels drawn by the scores of the logits themselves."""
     random = np.random.default_rng(4)
     logits = random.normal(scale=4.0, size=(TEXTS, LOGIT_COUNT)).astype(np.float32)
-    true = scores_from_logits(logits, {})
+    true = scores_from_logits(logits, Calibration())
 
     def one_of(shares: np.ndarray) -> np.ndarray:
         return np.asarray((random.random((TEXTS, 1)) > shares.cumsum(axis=1)).sum(axis=1))
@@ -43,7 +43,7 @@ def drawn(sharpness: float = 1.0) -> tuple[Scores, Gold, Decisions]:
         at_risk=random.random(TEXTS) < true.at_risk,
         risk_reasons=random.random((TEXTS, 4)) < true.risk_reasons,
     )
-    scores = scores_from_logits(logits * np.float32(sharpness), {})
+    scores = scores_from_logits(logits * np.float32(sharpness), Calibration())
     return scores, gold, decide(scores, Policy())
 
 

@@ -140,7 +140,7 @@ def test_a_failure_leaves_the_older_model_in_place(
     Analyzer.load(tmp_path / "mine")
 
 
-def test_enough_held_out_texts_move_thresholds_and_temperatures(
+def test_enough_held_out_texts_move_thresholds_and_calibration(
     own: OwnData, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_train", lambda *_: None)
@@ -152,8 +152,10 @@ def test_enough_held_out_texts_move_thresholds_and_temperatures(
     policy = Policy.from_dict(folder.thresholds, "x")
     assert set(policy.failure_types) != {0.5}
     assert policy.at_risk == 0.5, "no label tells of risk"
-    assert folder.temperatures["nps"] != 1.0
-    assert folder.temperatures["at_risk"] == folder.temperatures["intensity"] == 1.0
+    assert folder.calibration.temperatures["nps"] != 1.0
+    assert folder.calibration.biases["failure_types"] != 0.0
+    assert folder.calibration.temperatures["at_risk"] == folder.calibration.temperatures["intensity"] == 1.0
+    assert folder.calibration.biases["at_risk"] == 0.0
     assert "the figures after may flatter" in report.markdown()
     assert "of intensity, at_risk, risk_reasons are the old ones" in report.markdown()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.training.yardstick_figures import (
     FOLDS,
     Answers,
@@ -30,7 +30,7 @@ def yardstick(name: str) -> Yardstick:
 
 def scores(nps: list[list[float]], intensity: list[list[float]] | None = None) -> Scores:
     """Scores whose NPS probabilities, and P(level > 0) to P(level > 3), are these."""
-    blank = scores_from_logits(np.zeros((len(nps), LOGIT_COUNT)), {})
+    blank = scores_from_logits(np.zeros((len(nps), LOGIT_COUNT)), Calibration())
     above = np.array(intensity) if intensity is not None else blank.intensity_above
     return Scores(blank.failure_types, blank.primary, above, np.array(nps), blank.at_risk, blank.risk_reasons)
 

@@ -76,7 +76,7 @@ def calibrate(
     model: Annotated[Path, typer.Argument(help="Model folder; its complaintnlp.json is written.")],
     annotations: Annotations = ANNOTATIONS,
 ) -> None:
-    """Fit temperatures and thresholds of a model folder anew on the development split; export has done so already.
+    """Fit calibration and thresholds of a model folder anew on the development split; export has done so already.
 
     Also writes the thresholds that **--precision** of analyze and score uses. A report or card of the folder no longer
     fits it: evaluate it again.
@@ -91,7 +91,7 @@ def calibrate(
     with ERR.status("scoring the development split"):
         folder = recalibrate(model, annotations)
     typer.echo(precision_markdown(folder.settings[SETTING]))
-    ERR.print(f"{folder.path}: temperatures and thresholds written", style="dim")
+    ERR.print(f"{folder.path}: calibration and thresholds written", style="dim")
 
 
 @app.command()

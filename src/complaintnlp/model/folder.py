@@ -3,7 +3,7 @@
     config.json         architecture and id2label, in the Hugging Face layout
     model.int8.onnx     weights and graph
     tokenizer.json      tokenizer
-    complaintnlp.json   schema and taxonomy version, thresholds, temperatures, languages, training data
+    complaintnlp.json   schema and taxonomy version, calibration, thresholds, languages, training data
     README.md           model card
 
 JSON and ONNX only, never pickle: reading a folder runs none of its content as code.
@@ -20,10 +20,13 @@ from typing import Any, Final
 
 from complaintnlp import taxonomy
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, Calibration
 
-SCHEMA_VERSION: Final = 2
-"""Version of the folder's layout and of ``complaintnlp.json``."""
+SCHEMA_VERSION: Final = 3
+"""Version of the folder's layout and of ``complaintnlp.json``. Version 3 brought the biases."""
+
+_READABLE: Final = (2, SCHEMA_VERSION)
+"""A folder of version 2 means the same today: its heads have no bias."""
 
 MODEL_FILE: Final = "model.int8.onnx"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -44,7 +47,7 @@ class ModelFolder:
         name, version: of the model.
         max_tokens: longest window, special tokens included.
         window_overlap: tokens that two windows of a long text share.
-        temperatures: per head.
+        calibration: temperature and bias per head.
         thresholds: as `complaintnlp.judgement.decide.Policy.from_dict` reads them.
         settings: everything that ``complaintnlp.json`` holds.
     """
@@ -54,7 +57,7 @@ class ModelFolder:
     version: str
     max_tokens: int
     window_overlap: int
-    temperatures: Mapping[str, float]
+    calibration: Calibration
     thresholds: Mapping[str, Any]
     settings: Mapping[str, Any]
 
@@ -107,30 +110,49 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
         raise ModelFolderError(f"{where} must hold a JSON object; export the model again")
     _check_versions(settings, where)
     try:
-        temperatures = {head: float(settings["temperatures"][head]) for head in HEADS}
         model = ModelFolder(
             path=folder,
             name=str(settings["name"]),
             version=str(settings["version"]),
             max_tokens=int(settings["max_tokens"]),
             window_overlap=int(settings["window_overlap"]),
-            temperatures=temperatures,
+            calibration=_calibration(settings),
             thresholds=settings["thresholds"],
             settings=settings,
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
-    sound = all(0.0 < temperature < math.inf for temperature in temperatures.values())
-    if not 0 <= model.window_overlap < model.max_tokens - 2 or not sound:
-        raise ModelFolderError(f"{where}: windows must be longer than their overlap, temperatures positive and finite")
+    if not 0 <= model.window_overlap < model.max_tokens - 2:
+        raise ModelFolderError(f"{where}: windows must be longer than their overlap; export again")
+    _check_calibration(model.calibration, where)
     return model
+
+
+def _calibration(settings: Mapping[str, Any]) -> Calibration:
+    biases = settings.get("biases", {})
+    return Calibration(
+        temperatures={head: float(settings["temperatures"][head]) for head in HEADS},
+        biases={head: float(bias) for head, bias in biases.items()},
+    )
+
+
+def _check_calibration(calibration: Calibration, where: Path) -> None:
+    if not all(0.0 < temperature < math.inf for temperature in calibration.temperatures.values()):
+        raise ModelFolderError(f"{where}: temperatures must be positive and finite; export again")
+    if not all(math.isfinite(bias) for bias in calibration.biases.values()):
+        raise ModelFolderError(f"{where}: biases must be finite; export again")
+    unknown = ", ".join(sorted(set(calibration.biases) - set(BIASED_HEADS)))
+    if unknown:
+        raise ModelFolderError(
+            f"{where}: biases name {unknown}; allowed: {', '.join(BIASED_HEADS)}; correct it or export again"
+        )
 
 
 def _check_versions(settings: Mapping[str, Any], where: Path) -> None:
     found = settings.get("schema_version")
-    if found != SCHEMA_VERSION:
+    if found not in _READABLE:
         raise ModelFolderError(
-            f"{where} has schema version {found!r}, this program reads {SCHEMA_VERSION}; "
+            f"{where} has schema version {found!r}, this program reads {_READABLE[0]} and {_READABLE[1]}; "
             "install the complaintnlp release that wrote it, or export the model again"
         )
     found = settings.get("taxonomy_version")

@@ -125,7 +125,7 @@ class Runtime:
 
     def scores(self, text: str) -> Scores:
         """Calibrated scores of one normalised text, its windows combined: one row."""
-        return combine_windows(scores_from_logits(self.logits(text), self.folder.temperatures))
+        return combine_windows(scores_from_logits(self.logits(text), self.folder.calibration))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Calibrate a model folder on the development split: temperature per head, thresholds.
+"""Calibrate a model folder on the development split: temperature and bias per head, thresholds.
 
 It measures the int8 model through the same runtime that serves it, so the numbers fit what users get.
 """
@@ -13,21 +13,21 @@ from typing import Any, Final
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from sklearn.metrics import f1_score
 
 from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Policy, confidence
 from complaintnlp.judgement.precision import PRECISIONS, SETTING, Point
-from complaintnlp.model.folder import read_model_folder
+from complaintnlp.model.folder import SCHEMA_VERSION, read_model_folder
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import (
+    BIASED_HEADS,
     HEADS,
     SOFTMAX_HEADS,
+    Calibration,
     Scores,
     combine_windows,
     scores_from_logits,
-    sigmoid,
-    softmax,
 )
 from complaintnlp.taxonomy import MAX_INTENSITY
 from complaintnlp.training.export import write_settings
@@ -38,6 +38,7 @@ REVIEW_SHARE: Final = 0.2
 """Share of development texts that may be sent to a person: the least sure fifth."""
 
 FOLDS: Final = 5
+_LOG_TEMPERATURES: Final = (-1.5, 1.5)
 _GRID: Final = np.round(np.arange(0.10, 0.91, 0.02), 2)
 _PRECISION_GRID: Final = np.round(np.arange(0.02, 0.9951, 0.005), 3)
 _MIN_ANSWERS: Final = 30
@@ -55,16 +56,16 @@ def window_logits(runtime: Runtime, texts: Iterable[str]) -> list[NDArray[np.flo
     return [runtime.logits(text) for text in texts]
 
 
-def combined_scores(windows: list[NDArray[np.float32]], temperatures: dict[str, float]) -> Scores:
+def combined_scores(windows: list[NDArray[np.float32]], calibration: Calibration) -> Scores:
     """Calibrated scores, one row a text, its windows combined as in serving."""
-    rows = [combine_windows(scores_from_logits(logits, temperatures)) for logits in windows]
+    rows = [combine_windows(scores_from_logits(logits, calibration)) for logits in windows]
     return Scores(
         **{name: np.concatenate([getattr(row, name) for row in rows]) for name in Scores.__dataclass_fields__}
     )
 
 
 def calibrate(folder: Path, development: Dataset) -> Policy:
-    """Fit temperatures, thresholds of best F1 and those of wanted precisions, and write them into the folder.
+    """Fit calibration, thresholds of best F1 and those of wanted precisions, and write them into the folder.
 
     Args:
         folder: a model folder.
@@ -76,25 +77,38 @@ def calibrate(folder: Path, development: Dataset) -> Policy:
     model = read_model_folder(folder)
     windows = window_logits(Runtime(model), development["text"])
     gold = Gold.of({name: development[name] for name in HEADS})
-    temperatures = fit_temperatures(np.stack([logits[0] for logits in windows]), gold)
-    scores = combined_scores(windows, temperatures)
+    calibration = fit_calibration(np.stack([logits[0] for logits in windows]), gold)
+    scores = combined_scores(windows, calibration)
     policy = fit_thresholds(scores, gold, development["language"])
     table = precision_table(scores, gold, folds(development["id"]))
-    changed = {"temperatures": temperatures, "thresholds": policy.to_dict(), SETTING: table}
-    write_settings(folder, {**model.settings, **changed})
+    write_settings(folder, {**calibrated(model.settings, calibration, policy), SETTING: table})
     return policy
 
 
-def fit_temperatures(logits: NDArray[np.float32], gold: Gold) -> dict[str, float]:
-    """Temperature of each head that gives the development labels the highest likelihood."""
+def calibrated(settings: Mapping[str, Any], calibration: Calibration, policy: Policy) -> dict[str, Any]:
+    """Settings of a model folder with another calibration: they are of today's version, whatever it was before."""
+    return {
+        **settings,
+        "schema_version": SCHEMA_VERSION,
+        "temperatures": dict(calibration.temperatures),
+        "biases": dict(calibration.biases),
+        "thresholds": policy.to_dict(),
+    }
+
+
+def fit_calibration(logits: NDArray[np.float32], gold: Gold) -> Calibration:
+    """Temperature and bias of each head that give the development labels the highest likelihood."""
     targets = head_targets(gold)
-    temperatures = {}
+    temperatures, biases = dict.fromkeys(HEADS, 1.0), dict.fromkeys(BIASED_HEADS, 0.0)
     for head, part in HEADS.items():
         target = targets[head]
         known = target >= 0 if head in SOFTMAX_HEADS else np.ones(len(logits), dtype=bool)
-        outputs = logits[known][:, part].astype(np.float64)
-        temperatures[head] = round(best_temperature(head, outputs, target[known]), 4) if known.any() else 1.0
-    return temperatures
+        if known.any():
+            temperature, bias = best_calibration(head, logits[known][:, part].astype(np.float64), target[known])
+            temperatures[head] = round(temperature, 4)
+            if head in BIASED_HEADS:
+                biases[head] = round(bias, 4)
+    return Calibration(temperatures, biases)
 
 
 def head_targets(gold: Gold) -> dict[str, NDArray[Any]]:
@@ -211,27 +225,32 @@ def precision_markdown(table: Mapping[str, Mapping[str, Mapping[str, float | Non
     return "\n".join(lines)
 
 
-def best_temperature(head: str, outputs: NDArray[np.float64], target: NDArray[Any]) -> float:
-    """Temperature of highest likelihood.
+def best_calibration(head: str, outputs: NDArray[np.float64], target: NDArray[Any]) -> tuple[float, float]:
+    """Temperature and bias of highest likelihood (Platt 1999); the bias is 0 where a head has none.
 
     Args:
         head: tells how outputs become probabilities.
         outputs: ``(n, size)`` logits of the head.
         target: ``(n,)`` classes of a softmax head, else ``(n, size)`` of 0 and 1.
     """
-    loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
-    found = minimize_scalar(lambda log_t: loss(outputs / np.exp(log_t), target), bounds=(-1.5, 1.5), method="bounded")
-    return float(np.exp(found.x))
+    log_loss = _softmax_loss if head in SOFTMAX_HEADS else _sigmoid_loss
+
+    def loss(values: NDArray[np.float64]) -> float:
+        log_temperature, bias = values
+        # A prior of standard deviation 1: without it a few texts that all say no would push the bias without end.
+        return log_loss(outputs / np.exp(log_temperature) + bias, target) + float(bias**2) / (2 * target.size)
+
+    limits = [_LOG_TEMPERATURES, (None, None) if head in BIASED_HEADS else (0.0, 0.0)]
+    log_temperature, bias = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=limits).x
+    return float(np.exp(log_temperature)), float(bias)
 
 
 def _sigmoid_loss(outputs: NDArray[np.float64], target: NDArray[np.float64]) -> float:
-    p = sigmoid(outputs).clip(1e-9, 1 - 1e-9)
-    return float(-(target * np.log(p) + (1 - target) * np.log(1 - p)).mean())
+    return float((np.logaddexp(0.0, outputs) - target * outputs).mean())
 
 
-def _softmax_loss(outputs: NDArray[np.float64], target: NDArray[np.float64]) -> float:
-    p = softmax(outputs)[np.arange(len(outputs)), target.astype(int)]
-    return float(-np.log(p.clip(1e-9)).mean())
+def _softmax_loss(outputs: NDArray[np.float64], target: NDArray[np.int64]) -> float:
+    return float((np.logaddexp.reduce(outputs, axis=1) - outputs[np.arange(len(outputs)), target]).mean())
 
 
 def _label_thresholds(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> tuple[float, ...]:

@@ -138,7 +138,7 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
         if rows:
             codes = [str(found[i].code) for i in rows]
             read = (model_text(texts[i], code) for i, code in zip(rows, codes, strict=True))
-            scores = combined_scores(window_logits(self._runtime, read), dict(self._model.temperatures))
+            scores = combined_scores(window_logits(self._runtime, read), self._model.calibration)
             probabilities[rows] = scores.failure_types
             policy = Policy.from_dict(self._model.thresholds, str(self.folder_))
             types[rows] = decide(scores, policy, codes).failure_types

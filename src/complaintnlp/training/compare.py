@@ -1,6 +1,6 @@
 """Compare finished runs, and ensembles of runs, on hand-labelled texts, with intervals.
 
-On the development split temperatures and thresholds are fitted on its other folds, so that no text helps to judge
+On the development split calibration and thresholds are fitted on its other folds, so that no text helps to judge
 itself; for the test split, and for the project's own written texts, they come from the development split. The bootstrap
 draws are the same for every run, so that a difference of two runs has an interval of its own.
 """
@@ -19,7 +19,7 @@ from complaintnlp.judgement.decide import Decisions, decide
 from complaintnlp.model.scores import Scores, scores_from_logits
 from complaintnlp.taxonomy import MAX_INTENSITY
 from complaintnlp.training import dataset as data
-from complaintnlp.training.calibrate import FOLDS, fit_temperatures, fit_thresholds, folds
+from complaintnlp.training.calibrate import FOLDS, fit_calibration, fit_thresholds, folds
 from complaintnlp.training.evaluate import figures, gold_of, groups_of
 from complaintnlp.training.metrics import Gold, Rows, select
 from complaintnlp.training.predict import predict_logits
@@ -109,9 +109,9 @@ def _calibrated(
 ) -> tuple[Scores, Decisions]:
     """Scores and decisions for ``logits``, calibrated on the logits and labels of other texts."""
     gold = gold_of(texts)
-    temperatures = fit_temperatures(fitted_on, gold)
-    policy = fit_thresholds(scores_from_logits(fitted_on, temperatures), gold, list(texts["language"]))
-    scores = scores_from_logits(logits, temperatures)
+    calibration = fit_calibration(fitted_on, gold)
+    policy = fit_thresholds(scores_from_logits(fitted_on, calibration), gold, list(texts["language"]))
+    scores = scores_from_logits(logits, calibration)
     return scores, decide(scores, policy, list(languages))
 
 

@@ -121,7 +121,7 @@ def evaluate_model(
 def answers(runtime: Runtime, texts: Dataset) -> tuple[Scores, Decisions]:
     """What a loaded model makes of a hand-labelled data set, by its own thresholds, the languages known."""
     folder = runtime.folder
-    scores = combined_scores(window_logits(runtime, texts["text"]), dict(folder.temperatures))
+    scores = combined_scores(window_logits(runtime, texts["text"]), folder.calibration)
     return scores, decide(scores, Policy.from_dict(folder.thresholds, str(folder.path)), texts["language"])
 
 

@@ -29,7 +29,7 @@ from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import CONFIG_FILE, MODEL_FILE, SCHEMA_VERSION, SETTINGS_FILE, TOKENIZER_FILE
 from complaintnlp.model.runtime import OUTPUTS
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.scores import BIASED_HEADS, HEADS
 from complaintnlp.training.network import ComplaintNetwork
 
 MAX_FOLDER_BYTES: Final = 45_000_000
@@ -207,6 +207,7 @@ def write_model_folder(
         "max_tokens": max_tokens,
         "window_overlap": max_tokens // 8,
         "temperatures": dict.fromkeys(HEADS, 1.0),
+        "biases": dict.fromkeys(BIASED_HEADS, 0.0),
         "thresholds": Policy().to_dict(),
         "training": dict(training),
     }

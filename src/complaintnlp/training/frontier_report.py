@@ -37,7 +37,7 @@ def write_frontier(report: Report, path: Path) -> None:
 def frontier_markdown(report: Report) -> str:
     """What was measured and how, speed and type micro-F1, the other figures, and the cascades."""
     timed = report["timed"]
-    chosen = "on which epochs, temperatures, thresholds and cuts were chosen"
+    chosen = "on which epochs, calibration, thresholds and cuts were chosen"
     split = f"dev split, {chosen}" if report["split"] == "dev" else f"test split; the dev split is that {chosen}"
     return "\n".join(
         (

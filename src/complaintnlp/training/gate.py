@@ -1,6 +1,6 @@
 """The gate before a release: how far the int8 model's answers lie from those of the network that it came from.
 
-Both read the same windows of the same unlabelled texts, by the same temperatures and thresholds.
+Both read the same windows of the same unlabelled texts, by the same calibration and thresholds.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class _Reader:
     def __init__(self, folder: ModelFolder, network: ComplaintNetwork) -> None:
         self._runtime = Runtime(folder)
         self._network = network
-        self._temperatures = dict(folder.temperatures)
+        self._calibration = folder.calibration
         self._policy = Policy.from_dict(folder.thresholds, str(folder.path))
 
     def read(self, texts: list[str], language: str, progress: Callable[[int, int], None]) -> tuple[Answers, Answers]:
@@ -161,7 +161,7 @@ class _Reader:
         return np.split(logits, np.cumsum([len(each) for each in windows])[:-1])
 
     def _answers(self, windows: list[NDArray[np.float32]], language: str) -> Answers:
-        scores = combined_scores(windows, self._temperatures)
+        scores = combined_scores(windows, self._calibration)
         return scores, decide(scores, self._policy, [language] * len(scores))
 
 

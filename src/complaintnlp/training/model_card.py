@@ -109,7 +109,7 @@ released cut.
 {note}
 Hand labels were given **by a language model** that read each text by the annotation guide; those of this project stand
 in `data/labels` (by id) and `data/written` (texts written, and labelled, by a language model). Splits follow a hash of
-the text's id so that no near-duplicate crosses. Epoch, thresholds and temperatures were chosen on dev, without the real
+the text's id so that no near-duplicate crosses. Epoch, thresholds and calibration were chosen on dev, without the real
 Armenian comments, which are for measuring only. Native labels (stars, sentiments, reasons, aspects; some made by a
 language model in the source repository) teach soft targets by `src/complaintnlp/training/label_mapping.toml`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from complaintnlp.judgement.decide import Decisions, Policy
-from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, Scores
-from complaintnlp.training.calibrate import best_temperature, best_threshold
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, SOFTMAX_HEADS, Calibration, Scores
+from complaintnlp.training.calibrate import best_calibration, best_threshold
 from complaintnlp.training.evaluate import FIGURES
 from complaintnlp.training.metrics import Gold, evaluate_group, select
 
@@ -28,11 +28,13 @@ FIGURES_OF: Final = {
 """What is measured of each head."""
 
 MIN_TEXTS: Final = 200
-"""Labelled held-out texts below which a temperature or threshold would follow chance: the old one stays."""
+"""Labelled held-out texts below which a calibration or threshold would follow chance: the old one stays."""
 
 MIN_POSITIVES: Final = 20
+"""Labels that say yes, below which a threshold or bias would follow chance."""
+
 _PRIOR_TEXTS: Final = 200.0
-"""The user's own temperature or threshold counts as much as the old one when it has this many texts."""
+"""The user's own temperature, bias or threshold counts as much as the old one when it has this many texts."""
 
 Figures = dict[str, dict[str, float]]
 
@@ -93,24 +95,34 @@ def comparison_markdown(before: Figures, after: Figures) -> str:
     return "\n".join(lines)
 
 
-def own_temperatures(logits: NDArray[np.float32], texts: Dataset, old: Mapping[str, float]) -> dict[str, float]:
-    """Temperatures between the old ones and those that fit the texts best; see `MIN_TEXTS`.
+def enough_labels(texts: Dataset, head: str) -> bool:
+    """Whether enough labels are known for a calibration of a head: see `MIN_TEXTS` and `MIN_POSITIVES`."""
+    rows = known_texts(texts, head)
+    if len(rows) < MIN_TEXTS or head in SOFTMAX_HEADS:
+        return len(rows) >= MIN_TEXTS
+    values = np.asarray(texts[head], dtype=np.float64)[rows]
+    return bool(min((values > 0.5).sum(), (values <= 0.5).sum()) >= MIN_POSITIVES)
+
+
+def own_calibration(logits: NDArray[np.float32], texts: Dataset, old: Calibration) -> Calibration:
+    """A calibration between the old one and the one that fits the texts best; a head without `enough_labels` stays.
 
     Args:
         logits: ``(n, LOGIT_COUNT)`` of the first window of each text.
         texts: with labels.
-        old: temperatures of the model that was trained further.
+        old: that of the model that was trained further.
     """
-    temperatures = dict(old)
-    for head, part in HEADS.items():
+    temperatures, biases = dict(old.temperatures), dict(old.biases)
+    for head in (head for head in HEADS if enough_labels(texts, head)):
         rows = known_texts(texts, head)
-        if len(rows) >= MIN_TEXTS:
-            values = np.asarray(texts[head], dtype=np.float64).reshape(len(texts), -1)[rows]
-            told = ~np.isnan(values).all(axis=0)
-            target = values.argmax(axis=1) if head in SOFTMAX_HEADS else values[:, told]
-            outputs = logits[rows, part][:, told].astype(np.float64)
-            temperatures[head] = _blended(old[head], best_temperature(head, outputs, target), len(rows))
-    return temperatures
+        values = np.asarray(texts[head], dtype=np.float64).reshape(len(texts), -1)[rows]
+        told = ~np.isnan(values).all(axis=0)
+        target = values.argmax(axis=1) if head in SOFTMAX_HEADS else values[:, told]
+        temperature, bias = best_calibration(head, logits[rows, HEADS[head]][:, told].astype(np.float64), target)
+        temperatures[head] = _blended(old.temperatures[head], temperature, len(rows))
+        if head in BIASED_HEADS:
+            biases[head] = _blended(old.biases.get(head, 0.0), bias, len(rows))
+    return Calibration(temperatures, biases)
 
 
 def own_thresholds(scores: Scores, texts: Dataset, old: Policy) -> Policy:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores, scores_from_logits
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.training.batches import length_batches, pad, tokenize
 from complaintnlp.training.metrics import Gold, by_group, evaluate_group, group_of, select
 from complaintnlp.training.network import ComplaintNetwork
@@ -52,7 +52,7 @@ def logits_of_ids(
 
 def predict(network: ComplaintNetwork, tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Scores:
     """Uncalibrated scores of texts."""
-    return scores_from_logits(predict_logits(network, tokenizer, texts, max_tokens), {})
+    return scores_from_logits(predict_logits(network, tokenizer, texts, max_tokens), Calibration())
 
 
 def development_figures(scores: Scores, development: Dataset) -> dict[str, dict[str, float]]:

@@ -75,7 +75,7 @@ def release_run(run: Path, out: Path, annotations: Path, *, name: str, version: 
 
 
 def recalibrate(model: Path, annotations: Path) -> ModelFolder:
-    """Fit temperatures and thresholds of a model folder anew on the development split, and write them into it.
+    """Fit calibration and thresholds of a model folder anew on the development split, and write them into it.
 
     Its weights stay as they are.
     """

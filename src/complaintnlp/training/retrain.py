@@ -25,18 +25,19 @@ from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
 from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
-from complaintnlp.training.calibrate import combined_scores, window_logits
+from complaintnlp.training.calibrate import calibrated, combined_scores, window_logits
 from complaintnlp.training.evaluate import groups_of, weights_hash
 from complaintnlp.training.export import check_size, write_model_folder, write_settings
 from complaintnlp.training.network import ComplaintNetwork
 from complaintnlp.training.own_check import OwnData
 from complaintnlp.training.own_data import ORIGIN, own_dataset
 from complaintnlp.training.own_figures import (
+    MIN_POSITIVES,
     MIN_TEXTS,
     Figures,
     comparison_markdown,
-    known_texts,
-    own_temperatures,
+    enough_labels,
+    own_calibration,
     own_thresholds,
     partial_figures,
 )
@@ -238,19 +239,19 @@ def _run_entry(recipe: Recipe, texts: Dataset) -> dict[str, Any]:
 
 
 def _calibrate(folder: Path, base: ModelFolder, held_out: Dataset) -> list[str]:
-    """Write temperatures and thresholds; what was done, in words."""
+    """Write calibration and thresholds; what was done, in words."""
     model = read_model_folder(folder)
     windows = window_logits(Runtime(model), held_out["text"])
-    temperatures = own_temperatures(np.stack([logits[0] for logits in windows]), held_out, base.temperatures)
+    calibration = own_calibration(np.stack([logits[0] for logits in windows]), held_out, base.calibration)
     old = Policy.from_dict(base.thresholds, str(base.path))
-    policy = own_thresholds(combined_scores(windows, temperatures), held_out, old)
-    write_settings(folder, {**model.settings, "temperatures": temperatures, "thresholds": policy.to_dict()})
-    kept = [head for head in HEADS if len(known_texts(held_out, head)) < MIN_TEXTS]
+    policy = own_thresholds(combined_scores(windows, calibration), held_out, old)
+    write_settings(folder, calibrated(model.settings, calibration, policy))
+    kept = [head for head in HEADS if not enough_labels(held_out, head)]
     notes = []
     if kept:
         notes.append(
-            f"temperatures and thresholds of {', '.join(kept)} are the old ones: "
-            f"fewer than {MIN_TEXTS} held-out texts have these labels"
+            f"calibration and thresholds of {', '.join(kept)} are the old ones: fewer than {MIN_TEXTS} held-out texts "
+            f"have these labels, or fewer than {MIN_POSITIVES} say yes or no"
         )
     if len(kept) < len(HEADS):
         notes.append(
@@ -270,7 +271,7 @@ def _compare(models: tuple[ModelFolder, ModelFolder], texts: Dataset, groups: li
 
 def _measure(model: ModelFolder, texts: Dataset, groups: list[str]) -> Figures:
     """Figures per group, and over all where there are several, through the runtime that serves the model."""
-    scores = combined_scores(window_logits(Runtime(model), texts["text"]), dict(model.temperatures))
+    scores = combined_scores(window_logits(Runtime(model), texts["text"]), model.calibration)
     decisions = decide(scores, Policy.from_dict(model.thresholds, str(model.path)), texts["language"])
     figures = partial_figures(scores, decisions, texts, groups)
     if len(figures) > 1:

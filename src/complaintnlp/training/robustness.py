@@ -62,7 +62,7 @@ class Reader:
 
     def __init__(self, folder: ModelFolder) -> None:
         self._runtime = Runtime(folder)
-        self._temperatures = dict(folder.temperatures)
+        self._calibration = folder.calibration
         self._policy = Policy.from_dict(folder.thresholds, str(folder.path))
         self._logits: dict[str, NDArray[np.float32]] = {}
 
@@ -71,7 +71,7 @@ class Reader:
         texts = [data.model_text(text, language) for text, language in zip(texts, languages, strict=True)]
         new = [text for text in dict.fromkeys(texts) if text not in self._logits]
         self._logits |= zip(new, window_logits(self._runtime, new), strict=True)
-        scores = combined_scores([self._logits[text] for text in texts], self._temperatures)
+        scores = combined_scores([self._logits[text] for text in texts], self._calibration)
         return scores, decide(scores, self._policy, languages)
 
     def decide(self, texts: Sequence[str], languages: Sequence[str]) -> Decisions:

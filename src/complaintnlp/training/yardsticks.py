@@ -171,7 +171,7 @@ class _Reader:
 
     def __init__(self, folder: ModelFolder, encoder: str) -> None:
         self._runtime = Runtime(folder)
-        self._temperatures = dict(folder.temperatures)
+        self._calibration = folder.calibration
         self._encoder, self._tokenizer = load_encoder(encoder)
         self._windows: dict[str, NDArray[np.float32]] = {}
         self._vectors: dict[str, NDArray[np.float32]] = {}
@@ -192,7 +192,7 @@ class _Reader:
 
     def scores(self, texts: Sequence[str]) -> Any:
         """Calibrated scores, as in serving."""
-        return combined_scores([self._windows[text] for text in texts], self._temperatures)
+        return combined_scores([self._windows[text] for text in texts], self._calibration)
 
 
 def _measure(sample: _Sample, reader: _Reader) -> dict[str, Any]:

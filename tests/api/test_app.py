@@ -53,6 +53,10 @@ class FakeAnalyzer:
     def info(self) -> ModelInfo:
         return INFO
 
+    @property
+    def own_types(self) -> tuple[str, ...]:
+        return ("battery_life",)
+
     def analyze(self, feedback: Feedback, /, *, evidence: bool = False) -> Analysis:
         self.texts.append(feedback.text)
         self.written.append(feedback.created_at)

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from complaintnlp import taxonomy
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.own_types import OwnType, own_types_from
+from complaintnlp.model.scores import HEADS, OWN_TYPES
 
 SCHEMA_VERSION: Final = 2
 """Version of the folder's layout and of ``complaintnlp.json``."""
@@ -30,6 +31,9 @@ TOKENIZER_FILE: Final = "tokenizer.json"
 SETTINGS_FILE: Final = "complaintnlp.json"
 CONFIG_FILE: Final = "config.json"
 CARD_FILE: Final = "README.md"
+
+OWN_SETTING: Final = "own_failure_types"
+"""Entry of ``complaintnlp.json`` that a model with failure types of its own has."""
 
 _DEFAULT_MODEL: Final = "complaintnlp-small"
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -47,6 +51,7 @@ class ModelFolder:
         temperatures: per head.
         thresholds: as `complaintnlp.judgement.decide.Policy.from_dict` reads them.
         settings: everything that ``complaintnlp.json`` holds.
+        own_types: the model's own failure types, in the order of its outputs; none in the released model.
     """
 
     path: Path
@@ -57,6 +62,7 @@ class ModelFolder:
     temperatures: Mapping[str, float]
     thresholds: Mapping[str, Any]
     settings: Mapping[str, Any]
+    own_types: tuple[OwnType, ...] = ()
 
     @property
     def model_file(self) -> Path:
@@ -107,7 +113,9 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
         raise ModelFolderError(f"{where} must hold a JSON object; export the model again")
     _check_versions(settings, where)
     try:
-        temperatures = {head: float(settings["temperatures"][head]) for head in HEADS}
+        own_types = own_types_from(settings.get(OWN_SETTING, ()))
+        heads = (*HEADS, OWN_TYPES) if own_types else HEADS
+        temperatures = {head: float(settings["temperatures"][head]) for head in heads}
         model = ModelFolder(
             path=folder,
             name=str(settings["name"]),
@@ -117,8 +125,9 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
             temperatures=temperatures,
             thresholds=settings["thresholds"],
             settings=settings,
+            own_types=own_types,
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
     sound = all(0.0 < temperature < math.inf for temperature in temperatures.values())
     if not 0 <= model.window_overlap < model.max_tokens - 2 or not sound:

@@ -45,6 +45,10 @@ SOFTMAX_HEADS: Final = frozenset({"primary", "nps"})
 
 LOGIT_COUNT: Final = sum(_SIZES.values())
 
+OWN_TYPES: Final = "own_types"
+OWN_PART: Final = slice(LOGIT_COUNT, None)
+"""The logits behind those of the heads: an independent sigmoid for each failure type of the model's own, if any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -57,6 +61,7 @@ class Scores:
         nps: ``(n, 3)`` detractor, passive, promoter; rows sum to 1.
         at_risk: ``(n,)``.
         risk_reasons: ``(n, 4)`` for R1-R4, each independent.
+        own_types: ``(n, k)``, of the model's own failure types, each independent; k = 0 where they are left out.
     """
 
     failure_types: Array
@@ -65,6 +70,11 @@ class Scores:
     nps: Array
     at_risk: Array
     risk_reasons: Array
+    own_types: Array = None  # type: ignore[assignment] # an array once it is made
+
+    def __post_init__(self) -> None:
+        if self.own_types is None:
+            object.__setattr__(self, "own_types", np.zeros((len(self), 0)))
 
     def __len__(self) -> int:
         return len(self.at_risk)
@@ -90,12 +100,12 @@ def scores_from_logits(logits: NDArray[np.floating], temperatures: Mapping[str, 
     """Divide each head's logits by its temperature (Guo et al. 2017) and turn them into probabilities.
 
     Args:
-        logits: ``(n, LOGIT_COUNT)``.
+        logits: ``(n, LOGIT_COUNT + k)``, k for the failure types of the model's own.
         temperatures: one positive number per head; a head without one keeps its logits.
     """
     head = {
         name: np.asarray(logits[:, part], dtype=np.float64) / temperatures.get(name, 1.0)
-        for name, part in HEADS.items()
+        for name, part in (*HEADS.items(), (OWN_TYPES, OWN_PART))
     }
     return Scores(
         failure_types=sigmoid(head["failure_types"]),
@@ -104,6 +114,7 @@ def scores_from_logits(logits: NDArray[np.floating], temperatures: Mapping[str, 
         nps=softmax(head["nps"]),
         at_risk=sigmoid(head["at_risk"])[:, 0],
         risk_reasons=sigmoid(head["risk_reasons"]),
+        own_types=sigmoid(head[OWN_TYPES]),
     )
 
 
@@ -123,4 +134,5 @@ def combine_windows(windows: Scores) -> Scores:
         nps=(windows.nps[-1:] + windows.nps.mean(axis=0, keepdims=True)) / 2.0,
         at_risk=windows.at_risk.max(axis=0, keepdims=True),
         risk_reasons=windows.risk_reasons.max(axis=0, keepdims=True),
+        own_types=windows.own_types.max(axis=0, keepdims=True),
     )

@@ -80,6 +80,8 @@ def calibrate(folder: Path, development: Dataset) -> Policy:
     scores = combined_scores(windows, temperatures)
     policy = fit_thresholds(scores, gold, development["language"])
     table = precision_table(scores, gold, folds(development["id"]))
+    # The development split knows no own failure types: theirs stay as they are.
+    temperatures = {**model.temperatures, **temperatures}
     changed = {"temperatures": temperatures, "thresholds": policy.to_dict(), SETTING: table}
     write_settings(folder, {**model.settings, **changed})
     return policy

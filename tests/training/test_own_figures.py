@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import nan
+
 import numpy as np
 import pytest
 from datasets import Dataset
 
 from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.model.own_types import OwnType
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training.own_data import OwnLabels, OwnText, own_dataset
@@ -15,6 +19,8 @@ from complaintnlp.training.own_figures import (
     comparison_markdown,
     own_temperatures,
     own_thresholds,
+    own_type_figures,
+    own_types_markdown,
     partial_figures,
 )
 
@@ -85,3 +91,18 @@ def test_temperatures_move_only_for_known_heads() -> None:
     temperatures = own_temperatures((3 * logits).astype(np.float32), texts, old)
     assert temperatures["at_risk"] == pytest.approx(1 + 2 / 3 * 2, rel=0.2)
     assert {head for head in HEADS if temperatures[head] != 1.0} == {"at_risk"}
+
+
+def test_each_own_type_is_measured_where_its_label_is_known() -> None:
+    own = tuple(OwnType.of(name, {"names": {"en": name}, "like": "poor_quality"}) for name in ("a", "b", "c"))
+    gold = Dataset.from_dict({"own_types": [[1, 0, nan], [1, 0, nan], [0, 0, nan], [nan, nan, nan]]})
+    empty = decide(scores_with(np.zeros((4, 13)), np.zeros(4)), Policy())
+    before = replace(empty, own_types=np.array([[0], [0], [0], [1]], dtype=bool))
+    after = replace(empty, own_types=np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [1, 1, 1]], dtype=bool))
+    figures = own_type_figures([before, after], gold, gold, own)
+    assert [(each.train, each.held_out) for each in figures] == [(2, 2), (0, 0), (0, 0)]
+    assert (figures[0].before, figures[0].after) == (0.0, pytest.approx(0.5))
+    assert np.isnan([each.before for each in figures[1:]] + [each.after for each in figures[1:]]).all()
+    table = own_types_markdown(figures)
+    assert "| a | poor_quality | 2 | 2 | 0.000 → 0.500 |" in table
+    assert "| b | poor_quality | 0 | 0 | - → - |" in table

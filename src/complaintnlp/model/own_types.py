@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, Label
 
-MAX_OWN_TYPES: Final = 20
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TAKEN: Final = (*FAILURE_TYPE_IDS, "none", "intensity", "severity")
 """Ids that mean something else in a label file or in an answer."""
@@ -77,13 +76,8 @@ def merged(kept: Iterable[OwnType], more: Iterable[OwnType]) -> tuple[OwnType, .
     """The types of a model, in the order of its outputs, and then the new ones.
 
     A type that is named again gets its new names and ``like``, and keeps its place and threshold.
-
-    Raises:
-        ValueError: more than `MAX_OWN_TYPES`.
     """
     types = {own.id: own for own in kept}
     for own in more:
         types[own.id] = replace(own, threshold=types.get(own.id, own).threshold)
-    if len(types) > MAX_OWN_TYPES:
-        raise ValueError(f"{len(types)} failure types of your own; at most {MAX_OWN_TYPES} are allowed")
     return tuple(types.values())

@@ -127,7 +127,7 @@ def _f1(said: NDArray[np.bool_], gold: NDArray[np.float64]) -> float:
 
 def own_types_markdown(figures: Sequence[OwnTypeFigures]) -> str:
     """One line a type."""
-    lines = table_head("type", "handled like", "train", "held out", "F1 before → after")
+    lines = [*table_head("type", "handled like", "train", "held out", "F1 before → after")]
     for each in figures:
         change = f"{number(each.before)} → {number(each.after)}"
         lines.append(table_row([each.own_type.id, each.own_type.like, str(each.train), str(each.held_out), change]))
@@ -163,7 +163,7 @@ def own_temperatures(logits: NDArray[np.float32], texts: Dataset, old: Mapping[s
             told = ~np.isnan(values).all(axis=0)
             target = values.argmax(axis=1) if head in SOFTMAX_HEADS else values[:, told]
             outputs = logits[rows, part][:, told].astype(np.float64)
-            temperatures[head] = _blended(old.get(head, 1.0), best_temperature(head, outputs, target), len(rows))
+            temperatures[head] = _blended(old[head], best_temperature(head, outputs, target), len(rows))
     return temperatures
 
 
@@ -192,7 +192,7 @@ def _own_type_thresholds(scores: Scores, texts: Dataset, old: tuple[OwnType, ...
     if len(rows) < MIN_TEXTS or values[:, told].sum() < MIN_POSITIVES:
         return old
     best = best_threshold(scores.own_types[rows][:, told], values[:, told] > 0.5)
-    pairs = zip(old, told, strict=True)
+    pairs = zip(old, told.tolist(), strict=True)
     return tuple(replace(t, threshold=_blended(t.threshold, best, len(rows))) if known else t for t, known in pairs)
 
 

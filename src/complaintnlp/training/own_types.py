@@ -28,6 +28,7 @@ from complaintnlp.taxonomy import FAILURE_TYPE_IDS, FAILURE_TYPES, Label
 NONE: Final = "none"
 """What a cell holds where the text names no failure, and what a name of no failure is mapped to."""
 
+MAX_OWN_TYPES: Final = 20
 _NAMES: Final = "failure_types"
 _NEW: Final = "new_types"
 
@@ -53,10 +54,13 @@ def load_own_types(path: Path | None = None, kept: Iterable[OwnType] = ()) -> tu
             new.append(OwnType.of(name, entry))
         except ValueError as error:
             raise ConfigurationError(f"taxonomy file {path}, {_NEW}.{name}: {error}") from None
-    try:
-        return merged(kept, new)
-    except ValueError as error:
-        raise ConfigurationError(f"taxonomy file {path}, {_NEW}: {error}") from None
+    types = merged(kept, new)
+    if len(types) > MAX_OWN_TYPES:
+        raise ConfigurationError(
+            f"taxonomy file {path}, {_NEW}: {len(types)} types beside the 13, those of the model to start from "
+            f"included; at most {MAX_OWN_TYPES} are allowed"
+        )
+    return types
 
 
 def load_type_names(path: Path | None = None, kept: Iterable[OwnType] = ()) -> Mapping[str, str]:

@@ -285,10 +285,11 @@ def _calibrate(folder: Path, base: ModelFolder, held_out: Dataset) -> list[str]:
     """Write temperatures and thresholds; what was done, in words."""
     model = read_model_folder(folder)
     windows = window_logits(Runtime(model), held_out["text"])
-    temperatures = own_temperatures(np.stack([logits[0] for logits in windows]), held_out, base.temperatures)
+    starting = {**model.temperatures, **base.temperatures}
+    temperatures = own_temperatures(np.stack([logits[0] for logits in windows]), held_out, starting)
     old = replace(folder_policy(base), own_types=model.own_types)
     policy = own_thresholds(combined_scores(windows, temperatures), held_out, old)
-    changed = {"temperatures": temperatures, "thresholds": policy.to_dict()}
+    changed: dict[str, Any] = {"temperatures": temperatures, "thresholds": policy.to_dict()}
     if policy.own_types:
         changed |= {OWN_SETTING: [own.to_dict() for own in policy.own_types]}
     write_settings(folder, {**model.settings, **changed})

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from complaintnlp.batch import ScoreSummary
 from complaintnlp.judgement.detractor import NpsEstimate
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.records import (
     Analysis,
     FailureScore,

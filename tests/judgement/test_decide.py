@@ -20,7 +20,7 @@ from complaintnlp.judgement.decide import (
     named_types,
 )
 from complaintnlp.model.folder import ModelFolder
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import LOGIT_COUNT, Scores, scores_from_logits
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES
 

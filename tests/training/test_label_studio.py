@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from complaintnlp.errors import InputFileError, InvalidInputError
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, FAILURE_TYPES, LANGUAGES
 from complaintnlp.training.label_studio import labelling_config, write_table, write_tasks
 from complaintnlp.training.own_data import OwnLabels, read_own_texts

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from complaintnlp.errors import InvalidInputError
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.training.dataset import HeldOut, near_duplicate_key
 from complaintnlp.training.own_check import (
     CONFLICT,

@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset
 
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training.own_data import OwnLabels, OwnText, own_dataset

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from complaintnlp import Analyzer
 from complaintnlp.errors import InvalidInputError
 from complaintnlp.model.folder import ModelFolder, read_model_folder
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import LOGIT_COUNT
 from complaintnlp.recovery.plan import make_plan

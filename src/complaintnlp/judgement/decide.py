@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import ModelFolder
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import Array, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, RISK_REASON_IDS
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from complaintnlp import taxonomy
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.model.own_types import OwnType, own_types_from
+from complaintnlp.model.own_type import OwnType, own_types_from
 from complaintnlp.model.scores import HEADS, OWN_TYPES
 
 SCHEMA_VERSION: Final = 2

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 from complaintnlp.errors import InvalidInputError
 from complaintnlp.judgement.decide import decide, folder_policy
 from complaintnlp.model.folder import read_model_folder
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.text.language import detect

@@ -35,7 +35,7 @@ from complaintnlp.model.folder import (
     SETTINGS_FILE,
     TOKENIZER_FILE,
 )
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.runtime import OUTPUTS
 from complaintnlp.model.scores import HEADS, OWN_TYPES
 from complaintnlp.training.network import ComplaintNetwork

@@ -7,6 +7,7 @@ tokens would thin out each of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import torch
@@ -77,13 +78,17 @@ class ComplaintNetwork(nn.Module):
         """Number of logits: `LOGIT_COUNT`, and one for each own failure type."""
         return self.heads.out_features
 
-    def add_own_types(self, prior: Tensor) -> None:
-        """Append an output for each of some further failure types; it starts at its label prior, whatever the text."""
-        for layer in (self.heads, self.queries):
-            rows = layer.weight.new_zeros(len(prior), layer.in_features)
-            layer.weight = nn.Parameter(torch.cat([layer.weight.detach(), rows]))
-            layer.out_features += len(prior)
+    def add_own_types(self, prior: Tensor, likes: Sequence[int]) -> None:
+        """Append an output for each of some further failure types.
+
+        It starts at its label prior, whatever the text, and looks at the words that the output ``likes`` looks at: from
+        equal weights it would learn too slowly for the few steps of a retraining.
+        """
+        votes, queries = self.heads.weight.detach(), self.queries.weight.detach()
+        self.heads.weight = nn.Parameter(torch.cat([votes, votes.new_zeros(len(prior), votes.shape[1])]))
         self.heads.bias = nn.Parameter(torch.cat([self.heads.bias.detach(), prior]))
+        self.queries.weight = nn.Parameter(torch.cat([queries, queries[list(likes)]]))
+        self.heads.out_features = self.queries.out_features = len(self.heads.bias)
 
     def freeze(self, layers: int | None) -> None:
         """Freeze the embeddings (0) and the ``layers`` lowest layers, or neither (None)."""

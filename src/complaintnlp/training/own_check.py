@@ -14,7 +14,7 @@ from typing import Final
 from rich.table import Table
 
 from complaintnlp.errors import InvalidInputError
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, INTENSITY_LEVELS, LANGUAGES, NPS_CLASS_IDS, RISK_REASON_IDS
 from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize

@@ -14,7 +14,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import f1_score
 
 from complaintnlp.judgement.decide import Decisions, Policy
-from complaintnlp.model.own_types import OwnType
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import HEADS, OWN_PART, OWN_TYPES, SOFTMAX_HEADS, Scores
 from complaintnlp.training.calibrate import best_temperature, best_threshold
 from complaintnlp.training.evaluate import FIGURES

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.model.own_types import OwnType, merged
+from complaintnlp.model.own_type import OwnType, merged
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, FAILURE_TYPES, Label
 
 NONE: Final = "none"

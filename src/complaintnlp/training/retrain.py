@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from complaintnlp.errors import ConfigurationError, InvalidInputError
 from complaintnlp.judgement.decide import Decisions, Policy, decide, folder_policy
 from complaintnlp.model.folder import CARD_FILE, OWN_SETTING, ModelFolder, read_model_folder
-from complaintnlp.model.own_types import OwnType, merged
+from complaintnlp.model.own_type import OwnType, merged
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, OWN_PART, OWN_TYPES, SOFTMAX_HEADS, Scores, sigmoid, softmax
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
@@ -152,8 +152,9 @@ def retrain(
     ids = [own_type.id for own_type in own.own_types]
     train, held_out = (own_dataset(part, own.types, ids) for part in (own.train, own.held_out))
     taught = with_own_answers(train, network, tokenizer, base.max_tokens)
-    if len(ids) > len(base.own_types):
-        network.add_own_types(_label_prior(train, len(base.own_types)))
+    new = own.own_types[len(base.own_types) :]
+    if new:
+        network.add_own_types(_label_prior(train, len(base.own_types)), [_output_of(own_type.like) for own_type in new])
     _train(recipe, network, tokenizer, taught, progress)
     with replaced_when_complete(out) as fresh:
         training = {
@@ -212,6 +213,10 @@ def with_own_answers(texts: Dataset, network: ComplaintNetwork, tokenizer: Token
         columns[OWN_TYPES] = own
     plain = {name: values.tolist() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     return Dataset.from_dict(plain, features=texts.features)
+
+
+def _output_of(failure_type: str) -> int:
+    return HEADS["failure_types"].start + FAILURE_TYPE_IDS.index(failure_type)
 
 
 def _label_prior(texts: Dataset, known: int) -> torch.Tensor:

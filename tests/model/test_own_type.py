@@ -13,7 +13,7 @@ import pytest
 
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import MODEL_FILE, SETTINGS_FILE, read_model_folder
-from complaintnlp.model.own_types import OwnType, merged
+from complaintnlp.model.own_type import OwnType, merged
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
 

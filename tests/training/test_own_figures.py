@@ -101,7 +101,8 @@ def test_each_own_type_is_measured_where_its_label_is_known() -> None:
     after = replace(empty, own_types=np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [1, 1, 1]], dtype=bool))
     figures = own_type_figures([before, after], gold, gold, own)
     assert [(each.train, each.held_out) for each in figures] == [(2, 2), (0, 0), (0, 0)]
-    assert (figures[0].before, figures[0].after) == (0.0, pytest.approx(0.5))
+    assert figures[0].before == 0.0
+    assert figures[0].after == pytest.approx(0.5)
     assert np.isnan([each.before for each in figures[1:]] + [each.after for each in figures[1:]]).all()
     table = own_types_markdown(figures)
     assert "| a | poor_quality | 2 | 2 | 0.000 → 0.500 |" in table

@@ -100,7 +100,7 @@ class Runtime:
         return [slice(start, start + room) for start in starts]
 
     def logits(self, text: str) -> NDArray[np.float32]:
-        """Logits ``(windows, LOGIT_COUNT)`` of one normalised text."""
+        """Logits ``(windows, outputs)`` of one normalised text."""
         return np.stack([self._run(window, OUTPUTS[:1])[0] for window in self.windows(text)])
 
     def token_votes(self, text: str) -> list[TokenVotes]:

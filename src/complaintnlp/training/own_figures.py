@@ -188,12 +188,14 @@ def _own_type_thresholds(scores: Scores, texts: Dataset, old: tuple[OwnType, ...
     """Like the 13, they share one best threshold: that of a single type is mostly noise."""
     rows = known_texts(texts, OWN_TYPES)
     values = np.asarray(texts[OWN_TYPES], dtype=np.float64)[rows]
-    told = ~np.isnan(values).all(axis=0)
+    told = np.flatnonzero(~np.isnan(values).all(axis=0))
     if len(rows) < MIN_TEXTS or values[:, told].sum() < MIN_POSITIVES:
         return old
     best = best_threshold(scores.own_types[rows][:, told], values[:, told] > 0.5)
-    pairs = zip(old, told.tolist(), strict=True)
-    return tuple(replace(t, threshold=_blended(t.threshold, best, len(rows))) if known else t for t, known in pairs)
+    return tuple(
+        replace(own, threshold=_blended(own.threshold, best, len(rows))) if column in told else own
+        for column, own in enumerate(old)
+    )
 
 
 def _blended(old: float, own: float, count: int) -> float:

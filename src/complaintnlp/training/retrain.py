@@ -154,7 +154,8 @@ def retrain(
     taught = with_own_answers(train, network, tokenizer, base.max_tokens)
     new = own.own_types[len(base.own_types) :]
     if new:
-        network.add_own_types(_label_prior(train, len(base.own_types)), [_output_of(own_type.like) for own_type in new])
+        likes = [int(HEADS["failure_types"].start) + FAILURE_TYPE_IDS.index(own_type.like) for own_type in new]
+        network.add_own_types(_label_prior(train, len(base.own_types)), likes)
     _train(recipe, network, tokenizer, taught, progress)
     with replaced_when_complete(out) as fresh:
         training = {
@@ -213,10 +214,6 @@ def with_own_answers(texts: Dataset, network: ComplaintNetwork, tokenizer: Token
         columns[OWN_TYPES] = own
     plain = {name: values.tolist() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     return Dataset.from_dict(plain, features=texts.features)
-
-
-def _output_of(failure_type: str) -> int:
-    return HEADS["failure_types"].start + FAILURE_TYPE_IDS.index(failure_type)
 
 
 def _label_prior(texts: Dataset, known: int) -> torch.Tensor:

@@ -3,8 +3,8 @@
     python benchmarks/retraining.py [--init FOLDER] [--corpora FOLDER] [--annotations FOLDER] [--out FOLDER]
 
 English airline tweets with the labels of their data set (reason of the complaint, sentiment), none of them in the
-samples that the released model was trained on; ``complaintnlp train --data`` prints the report. The released model has seen
-other tweets of the same source. For a source held out entirely, start from a model that has seen none of them:
+samples that the released model was trained on; ``complaintnlp train --data`` prints the report. The released model has
+seen other tweets of the same source. For a source held out entirely, start from a model that has seen none of them:
 
     complaintnlp export runs/permissive -o /tmp/permissive && python benchmarks/retraining.py --init /tmp/permissive
 """
@@ -64,7 +64,7 @@ def _reason(labels: dict[str, Any]) -> str | None:
 def main() -> None:
     """Write the file, train on it, print report and time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--init", type=Path, default=None, help="model folder to go on from; the released one by default")
+    parser.add_argument("--init", type=Path, default=None, help="model to go on from; the released one by default")
     parser.add_argument("--corpora", type=Path, default=Path("../shared/corpora"))
     parser.add_argument("--annotations", type=Path, default=Path("../shared/annotations"))
     parser.add_argument("--project", type=Path, default=Path("data"))

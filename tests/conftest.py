@@ -144,10 +144,12 @@ def tiny_folder(tiny_model: Path) -> ModelFolder:
 
 @pytest.fixture
 def make_model(tiny_model: Path, tmp_path: Path) -> FolderMaker:
-    """Writes a model folder of the test's own, with changed settings."""
+    """Writes a model folder of the test's own, with changed settings and as many outputs as these say."""
 
     def make(**changes: Any) -> Path:
         model = shutil.copytree(tiny_model, tmp_path / "model")
+        if "own_failure_types" in changes:
+            onnx.save(tiny_graph(LOGIT_COUNT + len(changes["own_failure_types"])), model / MODEL_FILE)
         (model / SETTINGS_FILE).write_text(json.dumps(settings(**changes)), encoding="utf-8")
         return model
 

@@ -15,8 +15,9 @@ from complaintnlp.analyzer import _LOOK_AHEAD
 from complaintnlp.errors import ConfigurationError, InvalidInputError, ModelFolderError
 from complaintnlp.judgement.decide import Policy
 from complaintnlp.model.folder import SETTINGS_FILE
+from complaintnlp.model.scores import HEADS
 from complaintnlp.records import MAX_TEXT_CHARS, Analysis, Feedback
-from complaintnlp.taxonomy import FAILURE_TYPE_IDS
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS, FAILURE_TYPES
 
 Maker = Callable[..., Path]
 
@@ -427,3 +428,43 @@ def test_the_plan_says_how_the_customer_wants_to_be_reached(analyzer: Analyzer) 
     plan = analyzer.analyze({"text": TEXTS["tr"], "customer": {"preferred_channel": "messaging"}}).recovery
     assert plan is not None
     assert plan.channel.endswith("; customer prefers messaging")
+
+
+# --- own failure types
+
+OWN_TYPES = {
+    "own_failure_types": [
+        {"id": "parking", "names": {"en": "Parking", "tr": "Otopark"}, "like": "facility_hygiene", "threshold": 0.0}
+    ],
+    "temperatures": dict.fromkeys((*HEADS, "own_types"), 1.0),
+    "thresholds": Policy(failure_types=(1.0,) * len(FAILURE_TYPE_IDS), at_risk=1.0).to_dict(),
+}
+
+
+def test_an_own_type_is_answered_and_handled_like_a_known_one(make_model: Maker) -> None:
+    analyzer = Analyzer.load(make_model(**OWN_TYPES))
+    assert analyzer.own_types == ("parking",)
+    assert list(analyzer.failure_types) == [*FAILURE_TYPE_IDS, "parking"]
+    answer = analyzer.analyze("There was nowhere to park near the hotel.", evidence=True)
+    assert [found.code for found in answer.failure_types] == ["parking"] == [answer.primary_failure]
+    assert answer.severity == FAILURE_TYPES["facility_hygiene"].base_severity
+    assert answer.recovery is not None
+    assert "failure__facility_hygiene" in answer.recovery.tags
+    assert answer.reply
+    assert answer.evidence is not None
+    assert "parking" in {found.label for found in answer.evidence}
+    assert Analysis.model_validate_json(answer.to_json()) == answer
+
+
+def test_an_earlier_complaint_may_name_an_own_type_of_this_model_alone(make_model: Maker, analyzer: Analyzer) -> None:
+    own = Analyzer.load(make_model(**OWN_TYPES))
+    earlier = [{"date": "2026-08-01", "type": "parking"}]
+    asked = {"text": "Again nowhere to park.", "created_at": "2026-09-20", "customer": {"previous_complaints": earlier}}
+    risk = own.analyze(asked).at_risk
+    assert risk is not None
+    assert "repeat_failure" in {part.signal for part in risk.contributions}
+    with pytest.raises(InvalidInputError, match=r"previous_complaints\.0\.type: no failure type; allowed: delay_wait"):
+        analyzer.analyze(asked)
+    earlier[0]["type"] = "parkin"
+    with pytest.raises(InvalidInputError, match="info_promise, parking"):
+        own.analyze(asked)

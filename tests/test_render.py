@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 
 from complaintnlp.batch import ScoreSummary
 from complaintnlp.judgement.detractor import NpsEstimate
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.records import (
     Analysis,
     FailureScore,
@@ -20,6 +21,7 @@ from complaintnlp.records import (
 )
 from complaintnlp.recovery.plan import make_plan
 from complaintnlp.render import render_card, render_rows, render_summary
+from complaintnlp.taxonomy import FAILURE_TYPES
 
 MODEL = ModelInfo(name="small", version="2")
 NAMES = {"tr": "Turkish", "zh": "Chinese", "hy": "Armenian", "en": "English"}
@@ -238,3 +240,11 @@ def test_square_brackets_of_a_playbook_are_shown_as_they_stand() -> None:
     card = text_of(render_card(scored(recovery=plan.model_copy(update={"steps": (first,), "owner": "[/x]"}))))
     for words in ("[tier one]", "Call [/b]", "[/x]: reply within"):
         assert words in card
+
+
+def test_an_own_type_is_shown_by_its_name_in_the_language_of_the_card() -> None:
+    own = OwnType.of("parking", {"names": {"en": "Parking", "tr": "Otopark"}, "like": "facility_hygiene"})
+    analysis = scored(failure_types=(FailureScore(code="parking", score=0.9),), primary_failure="parking")
+    names = {**FAILURE_TYPES, "parking": own}
+    assert "Otopark 0.90" in text_of(render_card(analysis, ui_language="tr", failure_types=names))
+    assert "Parking 0.90" in text_of(render_card(analysis, ui_language="zh", failure_types=names))

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from complaintnlp.errors import InvalidInputError
-from complaintnlp.judgement.decide import Decisions, Policy, decide
+from complaintnlp.judgement.decide import Decisions, Policy, decide, folder_policy, named_types
 from complaintnlp.judgement.detractor import nps_result
 from complaintnlp.judgement.evidence import find_evidence, outputs_of
 from complaintnlp.judgement.precision import precision_policy
@@ -41,7 +42,7 @@ from complaintnlp.records import (
 from complaintnlp.recovery.plan import make_plan
 from complaintnlp.recovery.playbook import Playbook, load_playbook
 from complaintnlp.recovery.reply import draft_reply
-from complaintnlp.taxonomy import FAILURE_TYPE_IDS, RISK_REASON_IDS
+from complaintnlp.taxonomy import FAILURE_TYPES, RISK_REASON_IDS, Label
 from complaintnlp.text.language import detect
 from complaintnlp.text.model_text import text_for_model
 from complaintnlp.text.normalize import NormalizedText, normalize
@@ -56,17 +57,27 @@ _LOOK_AHEAD: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What was read in one text."""
+    """What was read in one text.
+
+    ``failures`` holds the probability of each named type, the highest first. Severity, plan and reply know the 13 types
+    alone: ``handled_as`` and ``primary_handled_as`` hold those in place of the model's own.
+    """
 
     text: NormalizedText
     language: LanguageCode
     scores: Scores
     decisions: Decisions
-    types: tuple[str, ...]
+    failures: Mapping[str, float]
     primary: str | None
+    handled_as: tuple[str, ...]
+    primary_handled_as: str | None
     reasons: tuple[RiskReason, ...]
     nps: NpsResult
     severity: SeverityAssessment
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return tuple(self.failures)
 
     @property
     def intensity(self) -> int:
@@ -89,7 +100,7 @@ class Analyzer:
 
     Args:
         runtime: a loaded model.
-        policy: its thresholds.
+        policy: its thresholds; own failure types that it leaves out are not answered.
         playbook: a company's own; the packaged one by default.
         risk_policy: points of the at-risk score; the packaged ones by default.
     """
@@ -124,7 +135,8 @@ class Analyzer:
             playbook: a company's own rows, see `complaintnlp.recovery.playbook.load_playbook`.
             risk_policy: a file of its own points, such as ``complaintnlp fit-risk`` writes.
             precision: share of the answered failure types and risks that shall be right, one of
-                `complaintnlp.judgement.precision.PRECISIONS`; thresholds of best F1 by default.
+                `complaintnlp.judgement.precision.PRECISIONS`; thresholds of best F1 by default, and for the model's own
+                failure types always.
 
         Raises:
             ModelFolderError: the folder is missing, damaged, or of another schema version, or has no thresholds for a
@@ -133,7 +145,7 @@ class Analyzer:
             ConfigurationError: the playbook or the policy is wrong; the message names file and key.
         """
         folder = read_model_folder(model)
-        policy = Policy.from_dict(folder.thresholds, str(folder.path))
+        policy = folder_policy(folder)
         if precision is not None:
             policy = precision_policy(policy, folder.settings, precision, str(folder.path))
         points = read_risk_policy(risk_policy) if risk_policy else None
@@ -143,6 +155,16 @@ class Analyzer:
     def info(self) -> ModelInfo:
         """Name and version of the model."""
         return self._info
+
+    @property
+    def failure_types(self) -> Mapping[str, Label]:
+        """What an answer may name: the 13 failure types, then the model's own."""
+        return MappingProxyType({**FAILURE_TYPES, **{own.id: own for own in self._policy.own_types}})
+
+    @property
+    def own_types(self) -> tuple[str, ...]:
+        """Ids of the model's own failure types."""
+        return tuple(own.id for own in self._policy.own_types)
 
     def analyze(
         self, feedback: str | Mapping[str, Any] | Feedback, *, evidence: bool = False, now: datetime | None = None
@@ -158,7 +180,7 @@ class Analyzer:
         Raises:
             InvalidInputError: a field is wrong; the message names it and what is allowed.
         """
-        item = Feedback.parse(feedback)
+        item = Feedback.parse(feedback, self.own_types)
         if now is not None and now.tzinfo is None:
             raise InvalidInputError("now: it has no time zone; give one, such as datetime.now(UTC)")
         text = normalize(item.text)
@@ -235,10 +257,9 @@ class Analyzer:
     def _read(self, text: NormalizedText, language: str, item: Feedback) -> _Reading:
         """What the model and the cues say about one text."""
         scores, decisions = self._judge(text.text, language)
-        chosen = [i for i in range(len(FAILURE_TYPE_IDS)) if decisions.failure_types[0, i]]
-        chosen.sort(key=lambda i: -float(scores.failure_types[0, i]))
-        types = tuple(FAILURE_TYPE_IDS[i] for i in chosen)
-        primary = FAILURE_TYPE_IDS[decisions.primary[0]] if chosen else None
+        failures, primary = named_types(scores, decisions, self._policy)
+        handled_as = tuple(dict.fromkeys(self._policy.handled_as(code) for code in failures))
+        primary_handled_as = self._policy.handled_as(primary) if primary else None
         reasons: tuple[RiskReason, ...] = tuple(
             reason  # type: ignore[misc]
             for reason, given in zip(RISK_REASON_IDS, decisions.risk_reasons[0], strict=True)
@@ -251,11 +272,15 @@ class Analyzer:
             language=language,  # type: ignore[arg-type]
             scores=scores,
             decisions=decisions,
-            types=types,
+            failures=failures,
             primary=primary,
+            handled_as=handled_as,
+            primary_handled_as=primary_handled_as,
             reasons=reasons,
             nps=nps,
-            severity=assess_severity(primary, types, reasons, text, language, at_risk=bool(decisions.at_risk[0])),
+            severity=assess_severity(
+                primary_handled_as, handled_as, reasons, text, language, at_risk=bool(decisions.at_risk[0])
+            ),
         )
 
     def _scored(
@@ -282,10 +307,7 @@ class Analyzer:
             id=item.id,
             status="scored",
             language=language,
-            failure_types=tuple(
-                FailureScore(code=code, score=_rounded(scores.failure_types[0, FAILURE_TYPE_IDS.index(code)]))
-                for code in reading.types
-            ),
+            failure_types=tuple(FailureScore(code=code, score=_rounded(p)) for code, p in reading.failures.items()),
             primary_failure=reading.primary,
             intensity=IntensityResult(level=reading.intensity, score=_rounded(scores.expected_intensity[0])),
             nps=reading.nps,
@@ -310,17 +332,17 @@ class Analyzer:
             intensity=reading.intensity,
             severity=reading.severity.severity,
             repaired_satisfied=reading.repaired,
-            failure_types=reading.types,
+            failure_types=(*reading.types, *reading.handled_as),
             created_at=item.created_at,
         )
         return score_risk(text, item.customer, now or item.created_at or datetime.now(UTC), self._risk_policy)
 
     def _plan(self, item: Feedback, reading: _Reading, risk: RiskResult, now: datetime | None) -> RecoveryPlan:
         plan = make_plan(
-            reading.primary,
+            reading.primary_handled_as,
             reading.severity.severity if reading.primary else None,
             reading.nps.nps_class,
-            failure_types=reading.types,
+            failure_types=reading.handled_as,
             intensity=reading.intensity,
             reasons=reading.reasons,
             at_risk=risk.flag,
@@ -341,8 +363,8 @@ class Analyzer:
         wished = item.customer.preferred_language if item.customer else None
         return draft_reply(
             wished or reading.language,
-            failure_types=(reading.primary, *(code for code in reading.types if code != reading.primary))
-            if reading.primary
+            failure_types=tuple(dict.fromkeys((reading.primary_handled_as, *reading.handled_as)))
+            if reading.primary_handled_as
             else (),
             severity=reading.severity.severity if reading.primary else None,
             nps_class=reading.nps.nps_class,
@@ -358,7 +380,7 @@ class Analyzer:
         )
 
     def _evidence(self, reading: _Reading) -> tuple[Evidence, ...]:
-        outputs = outputs_of(reading.types, reading.reasons, emotional=reading.intensity > 0)
+        outputs = outputs_of(reading.types, reading.reasons, emotional=reading.intensity > 0, own_types=self.own_types)
         found = find_evidence(self._runtime, reading.text.text, outputs)
         spans = [(label, *reading.text.original_span(span.start, span.end)) for label, span in found.items()]
         spans += [("severity", cue.start, cue.end) for cue in reading.severity.cues]

@@ -33,6 +33,9 @@ EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2200
 """Years of a date of writing. Exports write 0001 or 9999 where there is none."""
 
+OWN_TYPES: Final = "own_types"
+"""Key of the validation context that holds the ids of a model's own failure types."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _PROBLEMS: Final = {
     "missing": "required, but missing",
@@ -72,16 +75,20 @@ class Record(BaseModel):
 
 
 class PreviousComplaint(Record):
-    """An earlier complaint of the same customer: when, and of which failure type where that is known."""
+    """An earlier complaint of the same customer: when, and of which failure type where that is known.
+
+    A model's own failure types are allowed where the validation is told of them, as `Feedback.parse` tells it.
+    """
 
     date: CalendarDate
     type: str | None = None
 
     @field_validator("type")
     @classmethod
-    def _is_failure_type(cls, value: str | None) -> str | None:
-        if value is not None and value not in FAILURE_TYPE_IDS:
-            raise ValueError(f"no failure type; allowed: {', '.join(FAILURE_TYPE_IDS)}")
+    def _is_failure_type(cls, value: str | None, info: ValidationInfo) -> str | None:
+        allowed = (*FAILURE_TYPE_IDS, *(info.context or {}).get(OWN_TYPES, ()))
+        if value is not None and value not in allowed:
+            raise ValueError(f"no failure type; allowed: {', '.join(allowed)}")
         return value
 
 
@@ -197,8 +204,12 @@ class Feedback(Record):
         return customer
 
     @classmethod
-    def parse(cls, data: Any) -> Feedback:
+    def parse(cls, data: Any, own_types: Iterable[str] = ()) -> Feedback:
         """Build a record from a text, a mapping or a `Feedback`.
+
+        Args:
+            data: what to read.
+            own_types: ids of the model's own failure types, which a previous complaint may name.
 
         Raises:
             InvalidInputError: names each field that is wrong, its value's problem and what is allowed.
@@ -206,7 +217,11 @@ class Feedback(Record):
         if isinstance(data, cls):
             return data
         try:
-            return cls(text=data) if isinstance(data, str) else cls.model_validate(data)
+            return (
+                cls(text=data)
+                if isinstance(data, str)
+                else cls.model_validate(data, context={OWN_TYPES: tuple(own_types)})
+            )
         except ValidationError as error:
             raise InvalidInputError(explain(error, cls)) from None
 
@@ -260,7 +275,7 @@ class LanguageResult(Record):
 
 
 class FailureScore(Record):
-    """A failure type that the text names, with its calibrated probability."""
+    """A failure type that the text names, one of the 13 or of the model's own, with its calibrated probability."""
 
     code: str
     score: Probability

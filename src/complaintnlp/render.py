@@ -26,6 +26,7 @@ from complaintnlp.batch.readers import open_table
 from complaintnlp.batch.rows import RawJson, Reject
 from complaintnlp.records import Analysis, LanguageCode, RecoveryPlan
 from complaintnlp.recovery.playbook import Playbook, Row
+from complaintnlp.taxonomy import Label
 
 
 @cache
@@ -47,13 +48,20 @@ class _Ui:
         return texts[self.language]
 
 
-def render_card(analysis: Analysis, *, ui_language: LanguageCode = "en", text: str | None = None) -> RenderableType:
+def render_card(
+    analysis: Analysis,
+    *,
+    ui_language: LanguageCode = "en",
+    text: str | None = None,
+    failure_types: Mapping[str, Label] = taxonomy.FAILURE_TYPES,
+) -> RenderableType:
     """One analysis as a card: what was read, and the plan as a team would work from it.
 
     Args:
         analysis: of one text.
         ui_language: of the card's words and of the actions; these stand in the customer's language as well.
         text: the customer's text, to quote the evidence from.
+        failure_types: all that the model may name, as `Analyzer.failure_types` gives them; the 13 by default.
     """
     ui = _Ui(ui_language)
     table = Table.grid(padding=(0, 2))
@@ -67,7 +75,7 @@ def render_card(analysis: Analysis, *, ui_language: LanguageCode = "en", text: s
         if analysis.status == "unsupported":
             table.add_row(ui("status"), ui("unsupported"))
     if analysis.status == "scored":
-        _add_scores(table, analysis, ui)
+        _add_scores(table, analysis, ui, failure_types)
     elif analysis.nps is not None:
         table.add_row(ui("nps_class"), f"{analysis.nps.nps_class} ({ui('survey')})")
     if analysis.needs_review:
@@ -84,7 +92,7 @@ def render_card(analysis: Analysis, *, ui_language: LanguageCode = "en", text: s
     return Panel(Group(*parts), title=title, title_align="left", expand=False)
 
 
-def _add_scores(table: Table, analysis: Analysis, ui: _Ui) -> None:
+def _add_scores(table: Table, analysis: Analysis, ui: _Ui, failure_types: Mapping[str, Label]) -> None:
     assert analysis.intensity is not None  # noqa: S101 - a scored analysis has every score
     assert analysis.nps is not None  # noqa: S101
     assert analysis.at_risk is not None  # noqa: S101
@@ -92,7 +100,7 @@ def _add_scores(table: Table, analysis: Analysis, ui: _Ui) -> None:
     if analysis.failure_types:
         failures = Text("\n").join(
             Text.assemble(
-                f"{taxonomy.FAILURE_TYPES[failure.code].name(ui.language)} ",
+                f"{failure_types[failure.code].name(ui.language)} ",
                 (f"{failure.score:.2f}", "dim"),
                 (f"  {ui('primary')}" if failure.code == analysis.primary_failure else "", "cyan"),
             )

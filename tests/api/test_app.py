@@ -53,6 +53,10 @@ class FakeAnalyzer:
     def info(self) -> ModelInfo:
         return INFO
 
+    @property
+    def own_types(self) -> tuple[str, ...]:
+        return ("battery_life",)
+
     def analyze(self, feedback: Feedback, /, *, evidence: bool = False) -> Analysis:
         self.texts.append(feedback.text)
         self.written.append(feedback.created_at)
@@ -556,3 +560,11 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, pack
     monkeypatch.setattr(server, "find_spec", lambda name: None if name == package else sys.modules["json"].__spec__)
     with pytest.raises(MissingExtraError, match=rf"complaintnlp serve needs .*{package}.*complaintnlp\[serve\]"):
         server.serve()
+
+
+def test_an_earlier_complaint_may_name_a_type_of_the_model() -> None:
+    def status(name: str) -> int:
+        customer = {"previous_complaints": [{"date": "2026-01-01", "type": name}]}
+        return client_of().post("/v1/analyze", json={"items": [{"text": "late", "customer": customer}]}).status_code
+
+    assert [status(name) for name in ("battery_life", "delay_wait", "battery_lif")] == [200, 200, 422]

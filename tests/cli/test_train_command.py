@@ -16,6 +16,7 @@ from complaintnlp.cli import main
 Run = Callable[..., tuple[int, str, str]]
 LABELS = Path(__file__).parents[2] / "data" / "samples" / "own-labels.csv"
 TAXONOMY = Path(__file__).parents[2] / "data" / "samples" / "own-types.toml"
+NEW_TYPE = '[new_types.paper_bill]\nnames = { en = "Paper bill", tr = "Kağıt fatura" }\nlike = "price_billing"\n'
 
 
 @pytest.fixture
@@ -87,3 +88,36 @@ def test_texts_go_to_label_studio_and_labels_come_back(run: Run, tmp_path: Path)
     with (tmp_path / "mine.csv").open(encoding="utf-8", newline="") as stream:
         (row,) = csv.DictReader(stream)
     assert (row["id"], row["failure_types"], row["at_risk"]) == ("a", "delay_wait", "0")
+
+
+def test_a_new_type_is_checked_trained_shown_and_offered_for_labelling(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        TAXONOMY.read_text(encoding="utf-8").replace('"bill" = "price_billing"', '"bill" = "paper_bill"') + NEW_TYPE,
+        encoding="utf-8",
+    )
+    options = ("--data", LABELS, "--taxonomy", mine, "--annotations", tmp_path / "none")
+    code, out, err = run("train", *options, "--epochs", "1", "-o", tmp_path / "mine")
+    assert code == 0, err
+    (row,) = (line for line in out.splitlines() if line.split("│")[1:2] and line.split("│")[1].strip() == "paper_bill")
+    assert "rare: fewer than 30" in row
+    assert "| paper_bill | price_billing | " in out
+
+    settings = json.loads((tmp_path / "mine" / "complaintnlp.json").read_text(encoding="utf-8"))
+    settings["own_failure_types"][0]["threshold"] = 0.0
+    (tmp_path / "mine" / "complaintnlp.json").write_text(json.dumps(settings), encoding="utf-8")
+    code, out, err = run("analyze", "--model", tmp_path / "mine", "--ui-language", "tr", "Faturam yine yanlış geldi.")
+    assert code == 0, err
+    assert "Kağıt fatura" in out
+    (tmp_path / "texts.csv").write_text("text\nFaturam yine yanlış geldi.\n", encoding="utf-8")
+    code, _, err = run("score", "--model", tmp_path / "mine", tmp_path / "texts.csv", "-o", tmp_path / "scored.csv")
+    assert code == 0, err
+    with (tmp_path / "scored.csv").open(encoding="utf-8-sig", newline="") as stream:
+        (scored,) = csv.DictReader(stream)
+    assert "paper_bill" in scored["cnlp_failure_types"].split(";")
+
+    code, out, _ = run("train", *options[:2], "--init", tmp_path / "mine", "--taxonomy", TAXONOMY, "--check")
+    assert code == 0
+    assert "paper_bill" in out, "the model to start from knows it"
+    export = ("data", "label-studio", "export", tmp_path / "texts.csv", "-o", tmp_path / "tasks.json")
+    assert 'alias="paper_bill"' in run(*export, "--taxonomy", mine)[1]

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.judgement.decide import MAX_FAILURE_TYPES, Decisions, Policy, confidence, decide
+from complaintnlp.judgement.decide import (
+    MAX_FAILURE_TYPES,
+    Decisions,
+    Policy,
+    confidence,
+    decide,
+    folder_policy,
+    named_types,
+)
+from complaintnlp.model.folder import ModelFolder
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import LOGIT_COUNT, Calibration, Scores, scores_from_logits
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES
 
@@ -228,3 +238,51 @@ def test_a_threshold_that_is_no_probability_is_refused(key: str, value: object) 
 def test_thresholds_that_are_no_mapping_are_refused(data: Any) -> None:
     with pytest.raises(ModelFolderError, match="models/x: thresholds"):
         Policy.from_dict(data, "models/x")
+
+
+# --- own failure types
+
+
+def own_type(name: str, like: str = "poor_quality", threshold: float = 0.5) -> OwnType:
+    return OwnType.of(name, {"names": {"en": name}, "like": like, "threshold": threshold})
+
+
+OWN = Policy(own_types=(own_type("parking", "facility_hygiene", 0.4), own_type("fire_hazard", "safety_security")))
+
+
+def answered(policy: Policy = OWN, *, own: tuple[float, ...], languages: tuple[str, ...] = (), **parts: Any) -> Any:
+    scores = replace(one(**parts), own_types=np.array([own]))
+    return named_types(scores, decide(scores, policy, languages), policy)
+
+
+def test_an_own_type_is_primary_where_it_is_the_most_probable() -> None:
+    assert answered(failure_types=[0.7], own=(0.8, 0.1)) == ({"parking": 0.8, "delay_wait": 0.7}, "parking")
+    assert answered(failure_types=[0.8], own=(0.8, 0.1))[1] == "delay_wait"
+    assert answered(failure_types=[0.6, 0.7], primary=[0.9], own=(0.5, 0.1))[1] == "delay_wait", "the primary head"
+    assert answered(own=(0.41, 0.1)) == ({"parking": 0.41}, "parking")
+    assert answered(own=(0.39, 0.1)) == ({}, None)
+
+
+def test_harm_goes_before_an_own_type_and_an_own_type_may_be_harm() -> None:
+    harm = [0.01] * FAILURE_TYPE_IDS.index("safety_security") + [0.55]
+    assert answered(failure_types=harm, own=(0.9, 0.1))[1] == "safety_security"
+    assert answered(failure_types=[0.9], own=(0.8, 0.6))[1] == "fire_hazard"
+
+
+def test_own_types_share_the_four_places() -> None:
+    found, primary = answered(failure_types=[0.9, 0.8, 0.7, 0.6], own=(0.45, 0.99))
+    assert (list(found), primary) == (["fire_hazard", *FAILURE_TYPE_IDS[:3]], "fire_hazard")
+
+
+def test_a_language_shift_is_not_theirs_and_a_policy_may_leave_them_out() -> None:
+    shifted = replace(OWN, language_shift={"tr": 0.5})
+    assert answered(shifted, failure_types=[0.9], own=(0.41, 0.1), languages=("tr",)) == ({"parking": 0.41}, "parking")
+    assert answered(Policy(), failure_types=[0.6], own=(0.9, 0.9)) == ({"delay_wait": 0.6}, "delay_wait")
+
+
+def test_the_policy_of_a_folder_holds_its_own_types(tiny_folder: ModelFolder) -> None:
+    folder = replace(tiny_folder, own_types=OWN.own_types)
+    policy = folder_policy(folder)
+    assert policy == replace(Policy.from_dict(folder.thresholds, "x"), own_types=OWN.own_types)
+    assert policy.type_ids == (*FAILURE_TYPE_IDS, "parking", "fire_hazard")
+    assert (policy.handled_as("parking"), policy.handled_as("delay_wait")) == ("facility_hygiene", "delay_wait")

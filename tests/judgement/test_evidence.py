@@ -96,3 +96,8 @@ def test_the_window_of_a_long_text_that_speaks_for_the_label_is_quoted(tiny_fold
         span = find_evidence(runtime, text, {"x": (column,)}).get("x")
         if span is not None:
             assert best.spans[1, 0] <= span.start < span.end <= best.spans[-2, 1]
+
+
+def test_own_types_stand_behind_the_heads() -> None:
+    outputs = outputs_of(["second"], [], emotional=False, own_types=["first", "second"])
+    assert outputs == {"second": (LOGIT_COUNT + 1,)}

@@ -143,3 +143,19 @@ def test_windows_are_combined_by_peak_mean_and_last_word() -> None:
 def test_a_single_window_is_left_alone() -> None:
     scores = scores_from_logits(logits_of(at_risk=[1.0]), NEUTRAL)
     assert combine_windows(scores) is scores
+
+
+# --- own failure types
+
+
+def test_own_types_are_sigmoids_behind_the_heads_and_combine_by_peak() -> None:
+    logits = np.hstack([np.zeros((2, LOGIT_COUNT)), [[2.0, -1.0], [0.0, 1.0]]])
+    scores = scores_from_logits(logits, Calibration({"own_types": 2.0}))
+    assert scores.own_types == pytest.approx(1 / (1 + np.exp([[-1.0, 0.5], [0.0, -0.5]])))
+    assert combine_windows(scores).own_types == pytest.approx(scores.own_types.max(axis=0, keepdims=True))
+    assert (scores.failure_types == 0.5).all()
+
+
+def test_without_own_types_there_are_none() -> None:
+    assert WINDOWS.own_types.shape == (3, 0)
+    assert combine_windows(WINDOWS).own_types.shape == (1, 0)

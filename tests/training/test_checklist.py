@@ -44,6 +44,7 @@ def decisions(
         at_risk=np.full(count, risk),
         risk_reasons=np.zeros((count, 4), dtype=bool),
         needs_review=np.zeros(count, dtype=bool),
+        own_types=np.zeros((count, 0), dtype=bool),
     )
 
 

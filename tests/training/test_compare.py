@@ -31,7 +31,9 @@ def some(seed: int, count: int = 60) -> tuple[Gold, Decisions]:
     risk, reasons = np.zeros(count, dtype=bool), np.zeros((count, 4), dtype=bool)
     gold = Gold(types, none, levels, none, risk, reasons)
     flipped = types ^ (draw.random(types.shape) < 0.1)
-    said = Decisions(flipped, none, (levels + draw.integers(0, 2, count)).clip(0, 4), none, risk, reasons, risk)
+    said = Decisions(
+        flipped, none, (levels + draw.integers(0, 2, count)).clip(0, 4), none, risk, reasons, risk, flipped[:, :0]
+    )
     return gold, said
 
 

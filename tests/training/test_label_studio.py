@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from complaintnlp.errors import InputFileError, InvalidInputError
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, FAILURE_TYPES, LANGUAGES
 from complaintnlp.training.label_studio import labelling_config, write_table, write_tasks
 from complaintnlp.training.own_data import OwnLabels, read_own_texts
@@ -35,6 +36,15 @@ def test_the_interface_offers_every_label(language: str) -> None:
     assert questions["primary"].attrib["choice"] == "single-radio"
     assert [each.attrib["alias"] for each in questions["intensity"]] == list("01234")
     assert {each.attrib["toName"] for each in questions.values()} == {"text"}
+
+
+def test_the_interface_offers_own_types_after_the_13() -> None:
+    own = OwnType.of("battery_life", {"names": {"en": "Battery life", "tr": "Pil ömrü"}, "like": "poor_quality"})
+    view = ET.fromstring(labelling_config("tr", [own]))  # noqa: S314 - written by ourselves
+    questions = {each.attrib["name"]: [choice.attrib["alias"] for choice in each] for each in view.iter("Choices")}
+    assert questions["failure_types"] == questions["primary"] == [*FAILURE_TYPE_IDS, "battery_life"]
+    assert "battery_life" not in questions["intensity"]
+    assert any(each.attrib["value"] == "Pil ömrü" for each in view.iter("Choice"))
 
 
 def test_a_language_without_names_is_refused() -> None:

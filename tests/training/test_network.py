@@ -181,3 +181,34 @@ def test_freezing_starts_at_the_bottom_and_is_taken_back(
     network.freeze(layers)
     for name, parameter in network.named_parameters():
         assert parameter.requires_grad != name.startswith(frozen or ("nothing",)), name
+
+
+# --- own failure types
+
+
+def test_own_types_are_taught_like_failure_types_and_where_known() -> None:
+    logits = torch.randn((3, LOGIT_COUNT + 2), generator=torch.Generator().manual_seed(7)).requires_grad_()
+    targets = {**unknown(3), "own_types": torch.full((3, 2), math.nan)}
+    targets["own_types"][0, 1] = 1.0
+    loss = multitask_loss(logits, targets, only("failure_types"))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    chance = sigmoid(float(logits.detach()[0, LOGIT_COUNT + 1]))
+    assert loss.item() == pytest.approx(-math.log(chance), rel=1e-5)
+    assert gradient.nonzero().tolist() == [[0, LOGIT_COUNT + 1]]
+
+
+def test_a_new_output_starts_at_its_prior_and_leaves_the_others_alone(encoder: BertModel) -> None:
+    network = ComplaintNetwork(encoder, dropout=0.0, own_types=1).eval()
+    torch.nn.init.normal_(network.queries.weight)
+    ids = torch.tensor([[0, 40, 41, 2]])
+    before = network(ids, torch.ones_like(ids))
+    network.add_own_types(torch.tensor([-2.0, 1.0]), [3, 7])
+    after = network(ids, torch.ones_like(ids))
+    assert before.shape == (1, LOGIT_COUNT + 1)
+    assert network.outputs == LOGIT_COUNT + 3
+    torch.testing.assert_close(after[:, : LOGIT_COUNT + 1], before)
+    assert after[0, LOGIT_COUNT + 1 :].tolist() == [-2.0, 1.0]
+    assert torch.equal(network.queries.weight[LOGIT_COUNT + 1 :], network.queries.weight[[3, 7]])
+    after.sum().backward()
+    assert network.heads.weight.grad is not None
+    assert network.heads.weight.grad[LOGIT_COUNT + 1 :].any(dim=1).all()

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from complaintnlp.errors import InvalidInputError
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.training.dataset import HeldOut, near_duplicate_key
 from complaintnlp.training.own_check import (
     CONFLICT,
@@ -124,3 +125,22 @@ def test_too_few_texts_are_refused() -> None:
         data.require_enough()
     with pytest.raises(InvalidInputError, match="no row has a label; columns that teach: failure_types, primary"):
         check([own(2, "The bill is wrong.", OwnLabels())]).require_enough()
+
+
+def test_a_new_type_is_listed_and_needs_texts() -> None:
+    battery, screen = (
+        OwnType.of(name, {"names": {"en": name}, "like": "poor_quality"}) for name in ("battery_life", "screen")
+    )
+    data = OwnData(rows=40, own_types=(battery, screen))
+    new = OwnLabels(failure_types=("battery_life", "delay_wait"))
+    data.train = [own(n, f"text {n}", new, language="en") for n in range(29)]
+    data.held_out = [own(n, f"text {n}", LATE, language="en") for n in range(30, 40)]
+    lines = {line.split("│")[1].strip(): line for line in printed(data).splitlines() if line.count("│") == 5}
+    assert data.types == ("delay_wait", "battery_life")
+    assert "rare: fewer than 30" in lines["battery_life"]
+    assert "never: stays as it is" in lines["screen"]
+    with pytest.raises(InvalidInputError, match="names the new failure type screen; label some 30 texts"):
+        data.require_enough(["battery_life"])
+    data.require_enough(["screen"])
+    data.train.append(own(29, "text 29", new, language="en"))
+    assert printed(data).count("fewer than 30") == 0

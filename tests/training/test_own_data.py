@@ -114,3 +114,20 @@ def test_what_is_unknown_is_nan() -> None:
     assert np.isnan([*second["failure_types"], *second["primary"]]).all()
     assert (second["intensity"], second["nps"]) == ([1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     assert (second["at_risk"], second["risk_reasons"]) == (0.0, [0.0] * 4)
+
+
+def test_own_types_have_a_column_of_their_own() -> None:
+    names = {**NAMES, "battery": "battery_life"}
+    own = parse_labels({"failure_types": "battery"}, names)
+    both = parse_labels({"failure_types": "battery;delay_wait", "primary": "battery"}, names)
+    none = parse_labels({"failure_types": "none"}, names)
+    texts = [OwnText(n, str(n), f"text {n}", labels, "en") for n, labels in enumerate((own, both, none, OwnLabels()))]
+    dataset = own_dataset(texts, ["delay_wait", "battery_life"], ["battery_life", "screen"])
+    column = np.asarray(dataset["own_types"])
+    assert column[:3, 0].tolist() == [1.0, 1.0, 0.0]
+    assert np.isnan(column[:, 1]).all(), "no text names it"
+    assert np.isnan(column[3]).all()
+    assert [row[FAILURE_TYPE_IDS.index("delay_wait")] for row in dataset["failure_types"][:3]] == [0.0, 1.0, 0.0]
+    assert np.isnan(dataset["primary"]).all(), "the primary head knows the 13 alone"
+    with pytest.raises(InvalidInputError, match="info_promise, battery_life, none; names of your own"):
+        parse_labels({"failure_types": "screen"}, names)

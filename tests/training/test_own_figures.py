@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import nan
+
 import numpy as np
 import pytest
 from datasets import Dataset
 
 from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Calibration, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.training.own_data import OwnLabels, OwnText, own_dataset
@@ -16,6 +20,8 @@ from complaintnlp.training.own_figures import (
     comparison_markdown,
     own_calibration,
     own_thresholds,
+    own_type_figures,
+    own_types_markdown,
     partial_figures,
 )
 
@@ -96,3 +102,19 @@ def test_calibration_stays_where_nearly_all_labels_say_the_same(rare: bool) -> N
     logits = np.random.default_rng(2).normal(size=(len(texts), LOGIT_COUNT)).astype(np.float32)
     old = Calibration(dict.fromkeys(HEADS, 1.0), {"at_risk": -0.3})
     assert own_calibration(logits, texts, old) == old
+
+
+def test_each_own_type_is_measured_where_its_label_is_known() -> None:
+    own = tuple(OwnType.of(name, {"names": {"en": name}, "like": "poor_quality"}) for name in ("a", "b", "c"))
+    gold = Dataset.from_dict({"own_types": [[1, 0, nan], [1, 0, nan], [0, 0, nan], [nan, nan, nan]]})
+    empty = decide(scores_with(np.zeros((4, 13)), np.zeros(4)), Policy())
+    before = replace(empty, own_types=np.array([[0], [0], [0], [1]], dtype=bool))
+    after = replace(empty, own_types=np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0], [1, 1, 1]], dtype=bool))
+    figures = own_type_figures([before, after], gold, gold, own)
+    assert [(each.train, each.held_out) for each in figures] == [(2, 2), (0, 0), (0, 0)]
+    assert figures[0].before == 0.0
+    assert figures[0].after == pytest.approx(0.5)
+    assert np.isnan([each.before for each in figures[1:]] + [each.after for each in figures[1:]]).all()
+    table = own_types_markdown(figures)
+    assert "| a | poor_quality | 2 | 2 | 0.000 → 0.500 |" in table
+    assert "| b | poor_quality | 0 | 0 | - → - |" in table

@@ -46,6 +46,10 @@ class FeedbackAnalyzer(Protocol):
     def info(self) -> ModelInfo:
         """Name and version of the model."""
 
+    @property
+    def own_types(self) -> tuple[str, ...]:
+        """Ids of the model's own failure types."""
+
     def analyze(self, feedback: Feedback, /, *, evidence: bool = False) -> Analysis:
         """Answer one feedback."""
 
@@ -255,7 +259,8 @@ def _unavailable(reason: str) -> RequestProblem:
 
 def _answer(service: Service, body: bytes, *, evidence: bool) -> bytes:
     """Parse, analyse and serialise: everything that costs CPU time, so that one thread does it all."""
-    request = parse_analyze(body, service.settings.max_items)
+    own_types = () if service.analyzer is None else service.analyzer.own_types
+    request = parse_analyze(body, service.settings.max_items, own_types)
     if service.analyzer is None:
         raise _unavailable("no model is loaded; /health/ready says why")
     try:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from complaintnlp.api.problems import MAX_DETAILS, ErrorDetail, RequestProblem, describe, invalid_input
-from complaintnlp.records import Feedback, field_name
+from complaintnlp.records import OWN_TYPES, Feedback, field_name
 
 _FIELDS: Final = frozenset(Feedback.model_fields)
 
@@ -56,8 +56,8 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def parse_analyze(body: bytes, max_items: int) -> AnalyzeRequest:
-    """Check the body of an analyze request.
+def parse_analyze(body: bytes, max_items: int, own_types: tuple[str, ...] = ()) -> AnalyzeRequest:
+    """Check the body of an analyze request; a previous complaint may name one of the model's ``own_types``.
 
     Raises:
         RequestProblem: 400 not JSON, 422 not one feedback or 1 to ``max_items`` valid ones.
@@ -65,7 +65,7 @@ def parse_analyze(body: bytes, max_items: int) -> AnalyzeRequest:
     data = _parse_json(body)
     details: list[ErrorDetail] = []
     if not (isinstance(data, dict) and "items" in data):
-        feedback = _check(data, (), details)
+        feedback = _check(data, (), details, own_types)
         if feedback is None:
             raise invalid_input(details)
         return AnalyzeRequest((feedback,), single=True)
@@ -83,7 +83,7 @@ def parse_analyze(body: bytes, max_items: int) -> AnalyzeRequest:
     _check_keys(data, frozenset({"items"}), (), details)
     feedbacks = []
     for index, item in enumerate(items):
-        feedback = _check(item, ("items", index), details)
+        feedback = _check(item, ("items", index), details, own_types)
         if feedback is not None:
             feedbacks.append(feedback)
         if len(details) > MAX_DETAILS:
@@ -116,7 +116,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check(data: Any, where: tuple[object, ...], details: list[ErrorDetail]) -> Feedback | None:
+def _check(
+    data: Any, where: tuple[object, ...], details: list[ErrorDetail], own_types: tuple[str, ...]
+) -> Feedback | None:
     """The feedback that ``data`` describes, or None with the problems added to ``details``."""
     if not isinstance(data, dict):
         example = '{"text": "..."}' if where else '{"text": "..."} or {"items": [{"text": "..."}]}'
@@ -125,7 +127,8 @@ def _check(data: Any, where: tuple[object, ...], details: list[ErrorDetail]) -> 
     before = len(details)
     _check_keys(data, _FIELDS, where, details)
     try:
-        feedback = Feedback.model_validate({name: value for name, value in data.items() if name in _FIELDS})
+        fields = {name: value for name, value in data.items() if name in _FIELDS}
+        feedback = Feedback.model_validate(fields, context={OWN_TYPES: own_types})
     except ValidationError as error:
         details += describe(error.errors(include_url=False, include_input=False), where)
         return None

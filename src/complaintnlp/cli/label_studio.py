@@ -24,6 +24,10 @@ def export_tasks(
         Path | None,
         typer.Option(help="Also write the labelling interface (XML); it is printed otherwise.", show_default=False),
     ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="Your taxonomy file: its new failure types are offered too (TOML).", show_default=False),
+    ] = None,
     ui_language: Annotated[str, typer.Option(help="Language of the labels: tr, zh, hy, en.")] = "en",
     text_column: Annotated[
         str | None, typer.Option(help="The text column, where it is not found.", show_default=False)
@@ -37,7 +41,8 @@ def export_tasks(
     """
     with training_extra("complaintnlp data label-studio export"):
         from complaintnlp.training.label_studio import labelling_config, write_tasks  # noqa: PLC0415
-    interface = labelling_config(ui_language)
+        from complaintnlp.training.own_types import load_own_types  # noqa: PLC0415
+    interface = labelling_config(ui_language, load_own_types(taxonomy))
     rows = (cells for _, cells in read_own_table(texts, ("text", "id", "language"), text_column=text_column))
     count = write_tasks(rows, out)
     if config is None:

@@ -84,7 +84,8 @@ def analyze(  # noqa: PLR0913, PLR0917 - options
     if as_json:
         typer.echo(analysis.to_json(indent=2))
     else:
-        OUT.print(render_card(analysis, ui_language=ui_language, text=text))  # type: ignore[arg-type]
+        card = render_card(analysis, ui_language=ui_language, text=text, failure_types=analyzer.failure_types)  # type: ignore[arg-type]
+        OUT.print(card)
 
 
 @app.command()

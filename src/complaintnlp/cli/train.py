@@ -54,7 +54,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
     ] = None,
     taxonomy: Annotated[
         Path | None,
-        typer.Option(help="With --data: your names of failures, mapped onto ours (TOML).", show_default=False),
+        typer.Option(help="With --data: your names of failures and new types (TOML).", show_default=False),
     ] = None,
     text_column: Annotated[
         str | None, typer.Option(help="With --data: the text column, where it is not found.", show_default=False)
@@ -92,7 +92,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
         raise InvalidInputError("--data needs -o: the model folder to write")
     with training_extra("complaintnlp train"):
         from complaintnlp.training.retrain import RetrainOptions  # noqa: PLC0415
-    data = _checked(Path(str(own)), taxonomy, text_column, annotations)
+    data = _checked(Path(str(own)), taxonomy, text_column, annotations, init)
     if out is not None and not check_only:
         options = RetrainOptions(epochs=epochs, frozen_layers=frozen_layers, learning_rate=learning_rate)
         _retrain(data, out, options, init, annotations)
@@ -120,19 +120,23 @@ def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, proje
     return Run(loaded, out or Path("runs") / loaded.name, annotations, corpora, project)
 
 
-def _checked(own: Path, taxonomy: Path | None, text_column: str | None, annotations: Path) -> OwnData:
+def _checked(
+    own: Path, taxonomy: Path | None, text_column: str | None, annotations: Path, init: Path | None
+) -> OwnData:
     """Read and check a user's labels, and print what was found."""
+    from complaintnlp.model.folder import read_model_folder  # noqa: PLC0415
     from complaintnlp.training.dataset import HeldOut  # noqa: PLC0415
     from complaintnlp.training.own_check import check, check_tables  # noqa: PLC0415
     from complaintnlp.training.own_data import COLUMNS, read_own_texts  # noqa: PLC0415
-    from complaintnlp.training.own_types import load_type_names  # noqa: PLC0415
+    from complaintnlp.training.own_types import load_own_types, load_type_names  # noqa: PLC0415
 
-    names = load_type_names(taxonomy)
+    kept = read_model_folder(init).own_types if init is not None else ()
+    names = load_type_names(taxonomy, kept)
     texts = read_own_texts(read_own_table(own, COLUMNS, text_column=text_column), names, str(own))
-    data = check(texts, HeldOut.of(annotations) if annotations.is_dir() else None)
+    data = check(texts, HeldOut.of(annotations) if annotations.is_dir() else None, load_own_types(taxonomy, kept))
     for table in check_tables(data):
         OUT.print(table)
-    data.require_enough()
+    data.require_enough([known.id for known in kept])
     return data
 
 

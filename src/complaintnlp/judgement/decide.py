@@ -6,20 +6,22 @@ Works on batches, so that evaluation measures exactly what serving answers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.model.scores import Scores
+from complaintnlp.model.folder import ModelFolder
+from complaintnlp.model.own_type import OwnType
+from complaintnlp.model.scores import Array, Scores
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES, RISK_REASON_IDS
 
 MAX_FAILURE_TYPES: Final = 4
 """The annotation guide allows at most four types a text."""
 
-_SAFETY: Final = FAILURE_TYPE_IDS.index("safety_security")
+_SAFETY: Final = "safety_security"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Policy:
         at_risk: threshold of the at-risk probability.
         risk_reasons: threshold per reason R1-R4.
         review_below: a text whose `confidence` is lower carries ``needs_review``.
+        own_types: the model's own failure types with their thresholds, which hold in every language; without them,
+            the model answers with the 13 alone.
     """
 
     failure_types: tuple[float, ...] = (0.5,) * len(FAILURE_TYPE_IDS)
@@ -39,10 +43,11 @@ class Policy:
     at_risk: float = 0.5
     risk_reasons: tuple[float, ...] = (0.5,) * len(RISK_REASON_IDS)
     review_below: float = 0.0
+    own_types: tuple[OwnType, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Policy:
-        """Read the ``thresholds`` of a model folder.
+        """Read the ``thresholds`` of a model folder, without its own failure types; `folder_policy` has those too.
 
         Raises:
             ModelFolderError: a threshold is missing or no number from 0 to 1.
@@ -66,8 +71,17 @@ class Policy:
             raise ModelFolderError(f"{where}: thresholds have a shift for {unknown}; allowed: {', '.join(LANGUAGES)}")
         return policy
 
+    @property
+    def type_ids(self) -> tuple[str, ...]:
+        """The 13 failure types, then the model's own."""
+        return (*FAILURE_TYPE_IDS, *(own.id for own in self.own_types))
+
+    def handled_as(self, code: str) -> str:
+        """The one of the 13 failure types that severity, plan and reply take a type for."""
+        return next((own.like for own in self.own_types if own.id == code), code)
+
     def to_dict(self) -> dict[str, Any]:
-        """The ``thresholds`` entry of a model folder."""
+        """The ``thresholds`` entry of a model folder; its own failure types hold theirs themselves."""
         return {
             "failure_types": dict(zip(FAILURE_TYPE_IDS, self.failure_types, strict=True)),
             "language_shift": dict(self.language_shift),
@@ -77,18 +91,28 @@ class Policy:
         }
 
 
+def folder_policy(folder: ModelFolder) -> Policy:
+    """All thresholds of a model folder, those of its own failure types too.
+
+    Raises:
+        ModelFolderError: as `Policy.from_dict`.
+    """
+    return replace(Policy.from_dict(folder.thresholds, str(folder.path)), own_types=folder.own_types)
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Decisions for ``n`` texts.
 
     Attributes:
         failure_types: ``(n, 13)``.
-        primary: ``(n,)`` index of a type in the list, -1 where the list is empty.
+        primary: ``(n,)`` index of a type in the list, -1 where the list is empty; own types count on from 13.
         intensity: ``(n,)`` level 0-4.
         nps: ``(n,)`` index into detractor, passive, promoter.
         at_risk: ``(n,)``.
         risk_reasons: ``(n, 4)``; none where the text is not at risk.
         needs_review: ``(n,)``.
+        own_types: ``(n, k)``, of the policy's own failure types.
     """
 
     failure_types: NDArray[np.bool_]
@@ -98,6 +122,7 @@ class Decisions:
     at_risk: NDArray[np.bool_]
     risk_reasons: NDArray[np.bool_]
     needs_review: NDArray[np.bool_] = field(repr=False)
+    own_types: NDArray[np.bool_]
 
 
 def confidence(scores: Scores) -> NDArray[np.float64]:
@@ -117,7 +142,8 @@ def decide(scores: Scores, policy: Policy, languages: Sequence[str] = ()) -> Dec
     their square.
 
     The primary type is the one with the highest primary probability among the types in the list, so it is
-    always in the list, and an empty list has none. Harm to people, accounts or data goes before all else.
+    always in the list, and an empty list has none. The primary head knows no own types: one of them is primary where
+    it is more probable than every other type in the list. Harm to people, accounts or data goes before all else.
 
     Args:
         scores: of ``n`` texts.
@@ -125,24 +151,47 @@ def decide(scores: Scores, policy: Policy, languages: Sequence[str] = ()) -> Dec
         languages: ``n`` codes; without them no language's shift applies.
     """
     shifts = [policy.language_shift.get(code, 0.0) for code in languages] or [0.0] * len(scores)
-    thresholds = np.clip(np.asarray(policy.failure_types) + np.asarray(shifts)[:, None], 0.0, 1.0)
-    over = scores.failure_types / np.maximum(thresholds, np.finfo(np.float64).tiny)
+    known = np.clip(np.asarray(policy.failure_types) + np.asarray(shifts)[:, None], 0.0, 1.0)
+    own = np.tile([own.threshold for own in policy.own_types], (len(scores), 1))
+    thresholds = np.hstack([known, own])
+    probabilities = np.hstack([scores.failure_types, scores.own_types[:, : len(policy.own_types)]])
+    over = probabilities / np.maximum(thresholds, np.finfo(np.float64).tiny)
     ranked = np.argsort(-over, axis=1)[:, :MAX_FAILURE_TYPES]
     allowed = np.zeros(over.shape, dtype=bool)
     np.put_along_axis(allowed, ranked, values=True, axis=1)
-    types = (scores.failure_types >= thresholds) & allowed
-    primary = np.where(types[:, _SAFETY], _SAFETY, np.where(types, scores.primary, -1.0).argmax(axis=1))
+    types = (probabilities >= thresholds) & allowed
     at_risk = scores.at_risk >= policy.at_risk
     reasons = (scores.risk_reasons >= np.asarray(policy.risk_reasons)) & at_risk[:, None]
     # A text at risk has at least one reason by definition: the most probable one where none passes.
     missing = at_risk & ~reasons.any(axis=1)
     reasons[missing, scores.risk_reasons[missing].argmax(axis=1)] = True
     return Decisions(
-        failure_types=types,
-        primary=np.where(types.any(axis=1), primary, -1),
+        failure_types=types[:, : len(FAILURE_TYPE_IDS)],
+        primary=_primary(types, probabilities, scores, policy),
         intensity=np.floor(scores.expected_intensity + 0.5).astype(np.intp),
         nps=scores.nps.argmax(axis=1),
         at_risk=at_risk,
         risk_reasons=reasons,
         needs_review=confidence(scores) < policy.review_below,
+        own_types=types[:, len(FAILURE_TYPE_IDS) :],
     )
+
+
+def _primary(types: NDArray[np.bool_], probabilities: Array, scores: Scores, policy: Policy) -> NDArray[np.intp]:
+    """Index of the primary type, ``(n,)``; of ``types`` and ``probabilities`` ``(n, 13 + k)`` the last are own ones."""
+    count = len(FAILURE_TYPE_IDS)
+    strongest = np.where(types, probabilities, -1.0).argmax(axis=1)
+    primary = np.where(types[:, :count], scores.primary, -1.0).argmax(axis=1)
+    primary = np.where(strongest < count, primary, strongest)
+    harm = types & np.array([policy.handled_as(code) == _SAFETY for code in policy.type_ids])
+    primary = np.where(harm.any(axis=1), harm.argmax(axis=1), primary)
+    return np.where(types.any(axis=1), primary, -1)
+
+
+def named_types(scores: Scores, decisions: Decisions, policy: Policy) -> tuple[dict[str, float], str | None]:
+    """The named failure types of one text with their probabilities, the highest first, and the primary one."""
+    named = np.flatnonzero(np.hstack([decisions.failure_types[0], decisions.own_types[0]]))
+    probabilities = np.hstack([scores.failure_types[0], scores.own_types[0]])
+    ids = policy.type_ids
+    found = {ids[i]: float(probabilities[i]) for i in sorted(named, key=lambda i: -float(probabilities[i]))}
+    return found, ids[decisions.primary[0]] if found else None

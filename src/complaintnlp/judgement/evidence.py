@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from complaintnlp.model.runtime import Runtime, TokenVotes
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.scores import HEADS, OWN_PART
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, RISK_REASON_IDS
 
 INTENSITY: Final = "intensity"
@@ -35,17 +35,20 @@ class Span:
     drop: float
 
 
-def outputs_of(failure_types: Iterable[str], reasons: Iterable[str], *, emotional: bool) -> dict[str, tuple[int, ...]]:
+def outputs_of(
+    failure_types: Iterable[str], reasons: Iterable[str], *, emotional: bool, own_types: Sequence[str] = ()
+) -> dict[str, tuple[int, ...]]:
     """The model's outputs that stand behind each label of an answer.
 
     Args:
         failure_types: of the answer.
         reasons: of the answer.
         emotional: whether its intensity is above 0.
+        own_types: ids of all failure types of the model's own.
     """
-    outputs: dict[str, tuple[int, ...]] = {
-        name: (HEADS["failure_types"].start + FAILURE_TYPE_IDS.index(name),) for name in failure_types
-    }
+    columns = {name: HEADS["failure_types"].start + i for i, name in enumerate(FAILURE_TYPE_IDS)}
+    columns |= {name: OWN_PART.start + i for i, name in enumerate(own_types)}
+    outputs: dict[str, tuple[int, ...]] = {name: (columns[name],) for name in failure_types}
     outputs |= {name: (HEADS["risk_reasons"].start + RISK_REASON_IDS.index(name),) for name in reasons}
     if emotional:
         outputs[INTENSITY] = tuple(range(HEADS["intensity"].start, HEADS["intensity"].stop))

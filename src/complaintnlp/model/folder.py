@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from complaintnlp import taxonomy
 from complaintnlp.errors import ModelFolderError
-from complaintnlp.model.scores import BIASED_HEADS, HEADS, Calibration
+from complaintnlp.model.own_type import OwnType, own_types_from
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, OWN_TYPES, Calibration
 
 SCHEMA_VERSION: Final = 3
 """Version of the folder's layout and of ``complaintnlp.json``. Version 3 brought the biases."""
@@ -33,6 +34,9 @@ TOKENIZER_FILE: Final = "tokenizer.json"
 SETTINGS_FILE: Final = "complaintnlp.json"
 CONFIG_FILE: Final = "config.json"
 CARD_FILE: Final = "README.md"
+
+OWN_SETTING: Final = "own_failure_types"
+"""Entry of ``complaintnlp.json`` that a model with failure types of its own has."""
 
 _DEFAULT_MODEL: Final = "complaintnlp-small"
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -50,6 +54,7 @@ class ModelFolder:
         calibration: temperature and bias per head.
         thresholds: as `complaintnlp.judgement.decide.Policy.from_dict` reads them.
         settings: everything that ``complaintnlp.json`` holds.
+        own_types: the model's own failure types, in the order of its outputs; none in the released model.
     """
 
     path: Path
@@ -60,6 +65,7 @@ class ModelFolder:
     calibration: Calibration
     thresholds: Mapping[str, Any]
     settings: Mapping[str, Any]
+    own_types: tuple[OwnType, ...] = ()
 
     @property
     def model_file(self) -> Path:
@@ -110,15 +116,17 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
         raise ModelFolderError(f"{where} must hold a JSON object; export the model again")
     _check_versions(settings, where)
     try:
+        own_types = own_types_from(settings.get(OWN_SETTING, ()))
         model = ModelFolder(
             path=folder,
             name=str(settings["name"]),
             version=str(settings["version"]),
             max_tokens=int(settings["max_tokens"]),
             window_overlap=int(settings["window_overlap"]),
-            calibration=_calibration(settings),
+            calibration=_calibration(settings, (*HEADS, OWN_TYPES) if own_types else HEADS),
             thresholds=settings["thresholds"],
             settings=settings,
+            own_types=own_types,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
@@ -128,10 +136,10 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
     return model
 
 
-def _calibration(settings: Mapping[str, Any]) -> Calibration:
+def _calibration(settings: Mapping[str, Any], heads: Iterable[str]) -> Calibration:
     biases = settings.get("biases", {})
     return Calibration(
-        temperatures={head: float(settings["temperatures"][head]) for head in HEADS},
+        temperatures={head: float(settings["temperatures"][head]) for head in heads},
         biases={head: float(bias) for head, bias in biases.items()},
     )
 

@@ -27,7 +27,7 @@ _ERRORS_ONLY: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class TokenVotes:
-    """What each output looked at in one window of a text.
+    """What each output looked at in one window of a text; with own failure types the outputs are that many more.
 
     Attributes:
         spans: ``(tokens, 2)`` half-open character ranges in the text; those of the framing tokens are empty.
@@ -70,9 +70,10 @@ class Runtime:
                 f"{folder.model_file} cannot be loaded: {_first_line(error)}; export again"
             ) from error
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        if outputs.get(OUTPUTS[0], [])[-1:] != [LOGIT_COUNT]:
+        width = LOGIT_COUNT + len(folder.own_types)
+        if outputs.get(OUTPUTS[0], [])[-1:] != [width]:
             raise ModelFolderError(
-                f"{folder.model_file} must have an output 'logits' of width {LOGIT_COUNT}, "
+                f"{folder.model_file} must have an output 'logits' of width {width}, "
                 f"it has {list(outputs.items())}; export the model again"
             )
         self.gives_evidence = set(OUTPUTS) <= set(outputs)
@@ -99,7 +100,7 @@ class Runtime:
         return [slice(start, start + room) for start in starts]
 
     def logits(self, text: str) -> NDArray[np.float32]:
-        """Logits ``(windows, LOGIT_COUNT)`` of one normalised text."""
+        """Logits ``(windows, outputs)`` of one normalised text."""
         return np.stack([self._run(window, OUTPUTS[:1])[0] for window in self.windows(text)])
 
     def token_votes(self, text: str) -> list[TokenVotes]:

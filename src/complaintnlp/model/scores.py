@@ -49,6 +49,10 @@ in Turkish and English on held-out folds of the development split."""
 
 LOGIT_COUNT: Final = sum(_SIZES.values())
 
+OWN_TYPES: Final = "own_types"
+OWN_PART: Final = slice(LOGIT_COUNT, None)
+"""The logits behind those of the heads: an independent sigmoid for each failure type of the model's own, if any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -58,7 +62,7 @@ class Calibration:
     together are Platt's scaling (Platt 1999).
 
     Attributes:
-        temperatures: one positive number per head; 1 where a head is not named.
+        temperatures: one positive number per head, and for `OWN_TYPES`; 1 where one is not named.
         biases: one number per head of `BIASED_HEADS`; 0 where a head is not named.
     """
 
@@ -66,11 +70,11 @@ class Calibration:
     biases: Mapping[str, float] = field(default_factory=dict)
 
     def apply(self, logits: NDArray[np.floating]) -> dict[str, Array]:
-        """Calibrated logits of each head, ``(n, size)``, from all logits ``(n, LOGIT_COUNT)``."""
+        """Calibrated logits ``(n, size)`` of each head and the own types, from all logits ``(n, LOGIT_COUNT + k)``."""
         return {
             head: np.asarray(logits[:, part], dtype=np.float64) / self.temperatures.get(head, 1.0)
             + self.biases.get(head, 0.0)
-            for head, part in HEADS.items()
+            for head, part in (*HEADS.items(), (OWN_TYPES, OWN_PART))
         }
 
 
@@ -85,6 +89,7 @@ class Scores:
         nps: ``(n, 3)`` detractor, passive, promoter; rows sum to 1.
         at_risk: ``(n,)``.
         risk_reasons: ``(n, 4)`` for R1-R4, each independent.
+        own_types: ``(n, k)``, of the model's own failure types, each independent; k = 0 where they are left out.
     """
 
     failure_types: Array
@@ -93,6 +98,11 @@ class Scores:
     nps: Array
     at_risk: Array
     risk_reasons: Array
+    own_types: Array = None  # type: ignore[assignment] # an array once it is made
+
+    def __post_init__(self) -> None:
+        if self.own_types is None:
+            object.__setattr__(self, "own_types", np.zeros((len(self), 0)))
 
     def __len__(self) -> int:
         return len(self.at_risk)
@@ -118,7 +128,7 @@ def scores_from_logits(logits: NDArray[np.floating], calibration: Calibration) -
     """Turn logits into calibrated probabilities.
 
     Args:
-        logits: ``(n, LOGIT_COUNT)``.
+        logits: ``(n, LOGIT_COUNT + k)``, k for the failure types of the model's own.
         calibration: temperature and bias of each head.
     """
     head = calibration.apply(logits)
@@ -129,6 +139,7 @@ def scores_from_logits(logits: NDArray[np.floating], calibration: Calibration) -
         nps=softmax(head["nps"]),
         at_risk=sigmoid(head["at_risk"])[:, 0],
         risk_reasons=sigmoid(head["risk_reasons"]),
+        own_types=sigmoid(head[OWN_TYPES]),
     )
 
 
@@ -148,4 +159,5 @@ def combine_windows(windows: Scores) -> Scores:
         nps=(windows.nps[-1:] + windows.nps.mean(axis=0, keepdims=True)) / 2.0,
         at_risk=windows.at_risk.max(axis=0, keepdims=True),
         risk_reasons=windows.risk_reasons.max(axis=0, keepdims=True),
+        own_types=windows.own_types.max(axis=0, keepdims=True),
     )

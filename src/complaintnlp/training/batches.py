@@ -12,7 +12,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from complaintnlp.model.scores import HEADS
+from complaintnlp.model.scores import HEADS, OWN_TYPES
 
 _SHUFFLED_TOGETHER: Final = 50
 """Batches' worth of texts that are sorted by length together: enough to pad little, few enough to mix well."""
@@ -45,7 +45,7 @@ class TokenizedData:
         ``factors`` say how often hand-labelled texts of a language and of an origin occur in an epoch: both multiply,
         once by default. Weakly labelled texts occur once.
         """
-        columns = ("weight", *HEADS)
+        columns = [name for name in ("weight", *HEADS, OWN_TYPES) if name in dataset.column_names]
         targets = {name: torch.tensor(np.asarray(dataset[name]), dtype=torch.float32) for name in columns}
         origins = zip(dataset["language"], dataset["origin"], strict=True)
         copies = np.array(

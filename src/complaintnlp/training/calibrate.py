@@ -86,11 +86,14 @@ def calibrate(folder: Path, development: Dataset) -> Policy:
 
 
 def calibrated(settings: Mapping[str, Any], calibration: Calibration, policy: Policy) -> dict[str, Any]:
-    """Settings of a model folder with another calibration: they are of today's version, whatever it was before."""
+    """Settings of a model folder with another calibration: they are of today's version, whatever it was before.
+
+    What the calibration does not name stays: the development split knows no own failure types.
+    """
     return {
         **settings,
         "schema_version": SCHEMA_VERSION,
-        "temperatures": dict(calibration.temperatures),
+        "temperatures": {**settings["temperatures"], **calibration.temperatures},
         "biases": dict(calibration.biases),
         "thresholds": policy.to_dict(),
     }

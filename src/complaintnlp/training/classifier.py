@@ -16,8 +16,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score
 
 from complaintnlp.errors import InvalidInputError
-from complaintnlp.judgement.decide import Policy, decide
+from complaintnlp.judgement.decide import decide, folder_policy
 from complaintnlp.model.folder import read_model_folder
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.text.language import detect
@@ -26,7 +27,7 @@ from complaintnlp.training.calibrate import combined_scores, window_logits
 from complaintnlp.training.dataset import model_text
 from complaintnlp.training.own_check import check
 from complaintnlp.training.own_data import COLUMNS, read_own_texts
-from complaintnlp.training.own_types import NONE, load_type_names
+from complaintnlp.training.own_types import NONE, load_own_types, load_type_names
 from complaintnlp.training.retrain import RetrainOptions, RetrainReport, retrain
 
 _OTHER_COLUMNS: Final = tuple(name for name in COLUMNS if name not in {"text", "failure_types"})
@@ -40,12 +41,12 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
     Args:
         init: model folder to start from; the released model if None.
         folder: model folder to write; a temporary one, gone with the classifier, if None.
-        taxonomy: file that maps one's own names of failures, see `complaintnlp.training.own_types`.
+        taxonomy: file of one's own names and types of failures, see `complaintnlp.training.own_types`.
         epochs, frozen_layers, learning_rate, head_learning_rate, batch_tokens, seed: see
             `complaintnlp.training.retrain.RetrainOptions`.
 
     Attributes:
-        classes_: failure types, in the order of the columns.
+        classes_: failure types, in the order of the columns: the 13, then one's own.
         folder_: the new model; ``Analyzer.load(classifier.folder_)`` answers all else.
         report_: figures before and after.
     """
@@ -83,7 +84,8 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
         Args:
             texts: as customers wrote them.
             failure_types: of each text a list of names, a string with ``;`` between them, or None where unknown; or a
-                matrix ``(n, 13)`` of 0 and 1. An empty list says that the text names no failure.
+                matrix ``(n, 13)`` of 0 and 1, own types in further columns. An empty list says that the text names no
+                failure.
             **labels: further columns of docs/retraining.md, one value a text, None where unknown: ``primary``,
                 ``intensity``, ``nps_class``, ``nps_score``, ``at_risk``, ``risk_reasons``, ``language``, ``id``,
                 ``split``.
@@ -91,8 +93,10 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
         Raises:
             InvalidInputError: a column is unknown or of another length, a label is wrong, or there are too few texts.
         """
+        own_types = self._own_types()
+        self.classes_ = (*FAILURE_TYPE_IDS, *(own.id for own in own_types))
         rows = self._rows(texts, {**({} if failure_types is None else {"failure_types": failure_types}), **labels})
-        data = check(read_own_texts(enumerate(rows, start=1), self._type_names(), "texts"))
+        data = check(read_own_texts(enumerate(rows, start=1), self._type_names(), "texts"), own_types=own_types)
         out = Path(self.folder) if self.folder is not None else self._temporary_folder()
         options = RetrainOptions(
             epochs=self.epochs,
@@ -103,17 +107,17 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
         )
         self.report_ = retrain(data, out, options, init=None if self.init is None else Path(self.init))
-        self.folder_, self.classes_ = self.report_.folder, FAILURE_TYPE_IDS
+        self.folder_ = self.report_.folder
         self._model = read_model_folder(self.folder_)
         self._runtime = Runtime(self._model)
         return self
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Calibrated probability of each failure type, ``(n, 13)``; NaN for a text in none of the four languages."""
+        """Calibrated probability of each class, ``(n, classes)``; NaN for a text in none of the four languages."""
         return self._answers(texts)[0]
 
     def predict(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Failure types of each text as 0 and 1, ``(n, 13)``; none for a text in none of the four languages."""
+        """Failure types of each text as 0 and 1, ``(n, classes)``; none for a text in none of the four languages."""
         return self._answers(texts)[1]
 
     def score(self, texts: Sequence[str], failure_types: Iterable[Any]) -> float:
@@ -122,7 +126,7 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
             enumerate(self._rows(texts, {"failure_types": failure_types}), start=1), self._type_names(), "texts"
         )
         known = [i for i, text in enumerate(own) if text.labels.failure_types is not None]
-        gold = [[int(name in (own[i].labels.failure_types or ())) for name in FAILURE_TYPE_IDS] for i in known]
+        gold = [[int(name in (own[i].labels.failure_types or ())) for name in self.classes_] for i in known]
         if not known:
             raise InvalidInputError("failure_types: no text has any; nothing can be scored")
         said = self.predict([texts[i] for i in known])
@@ -131,7 +135,7 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
     def _answers(self, texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         if not hasattr(self, "folder_"):
             raise NotFittedError("this ComplaintClassifier is not fitted; call fit first")
-        shape = (len(texts), len(FAILURE_TYPE_IDS))
+        shape = (len(texts), len(self.classes_))
         probabilities, types = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
         found = [detect(normalize(text).text) for text in texts]
         rows = [i for i, language in enumerate(found) if language.code is not None and language.supported]
@@ -139,9 +143,9 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
             codes = [str(found[i].code) for i in rows]
             read = (model_text(texts[i], code) for i, code in zip(rows, codes, strict=True))
             scores = combined_scores(window_logits(self._runtime, read), self._model.calibration)
-            probabilities[rows] = scores.failure_types
-            policy = Policy.from_dict(self._model.thresholds, str(self.folder_))
-            types[rows] = decide(scores, policy, codes).failure_types
+            probabilities[rows] = np.hstack([scores.failure_types, scores.own_types])
+            decisions = decide(scores, folder_policy(self._model), codes)
+            types[rows] = np.hstack([decisions.failure_types, decisions.own_types])
         return probabilities, types
 
     def _temporary_folder(self) -> Path:
@@ -149,29 +153,32 @@ class ComplaintClassifier(BaseEstimator):  # type: ignore[misc]
         weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         return scratch / "model"
 
-    def _type_names(self) -> dict[str, str]:
-        return dict(load_type_names(None if self.taxonomy is None else Path(self.taxonomy)))
+    def _own_types(self) -> tuple[OwnType, ...]:
+        kept = read_model_folder(self.init).own_types
+        return load_own_types(None if self.taxonomy is None else Path(self.taxonomy), kept)
 
-    @staticmethod
-    def _rows(texts: Sequence[str], columns: dict[str, Iterable[Any]]) -> list[dict[str, str]]:
+    def _type_names(self) -> dict[str, str]:
+        return dict(load_type_names(None if self.taxonomy is None else Path(self.taxonomy), self._own_types()))
+
+    def _rows(self, texts: Sequence[str], columns: dict[str, Iterable[Any]]) -> list[dict[str, str]]:
         unknown = ", ".join(set(columns) - {"failure_types", *_OTHER_COLUMNS})
         if unknown:
             raise InvalidInputError(f"{unknown}: no such label; allowed: failure_types, {', '.join(_OTHER_COLUMNS)}")
-        cells = {name: [_cell(name, value) for value in values] for name, values in columns.items()}
+        cells = {name: [_cell(name, value, self.classes_) for value in values] for name, values in columns.items()}
         for name, values in cells.items():
             if len(values) != len(texts):
                 raise InvalidInputError(f"{name}: {len(values)} values for {len(texts)} texts; give one a text")
         return [{"text": text, **{name: values[i] for name, values in cells.items()}} for i, text in enumerate(texts)]
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: Any, classes: Sequence[str]) -> str:
     """A value as the cell of a table; see `own_data.parse_labels`."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if column == "failure_types" and isinstance(value, np.ndarray):
-        if value.shape != (len(FAILURE_TYPE_IDS),):
-            raise InvalidInputError(f"failure_types: a matrix must have {len(FAILURE_TYPE_IDS)} columns")
-        value = [name for name, given in zip(FAILURE_TYPE_IDS, value, strict=True) if given]
+        if value.shape not in {(len(FAILURE_TYPE_IDS),), (len(classes),)}:
+            raise InvalidInputError(f"failure_types: a matrix must have {len(classes)} columns")
+        value = [name for name, given in zip(classes, value, strict=False) if given]
     if isinstance(value, (list, tuple, set, frozenset)):
         return ";".join(map(str, value)) or NONE
     return str(value)

@@ -27,9 +27,17 @@ from torch import Tensor
 from complaintnlp import taxonomy
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.judgement.decide import Policy
-from complaintnlp.model.folder import CONFIG_FILE, MODEL_FILE, SCHEMA_VERSION, SETTINGS_FILE, TOKENIZER_FILE
+from complaintnlp.model.folder import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    OWN_SETTING,
+    SCHEMA_VERSION,
+    SETTINGS_FILE,
+    TOKENIZER_FILE,
+)
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.model.runtime import OUTPUTS
-from complaintnlp.model.scores import BIASED_HEADS, HEADS
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, OWN_TYPES
 from complaintnlp.training.network import ComplaintNetwork
 
 MAX_FOLDER_BYTES: Final = 45_000_000
@@ -159,6 +167,7 @@ def write_model_folder(
     version: str,
     max_tokens: int,
     training: Mapping[str, Any],
+    own_types: Sequence[OwnType] = (),
 ) -> None:
     """Export, quantise and write everything but the calibration, which starts at 1.0 and 0.5.
 
@@ -170,6 +179,7 @@ def write_model_folder(
         version: of the model.
         max_tokens: window that the model reads at once.
         training: what it was trained on; kept in ``complaintnlp.json``.
+        own_types: failure types of the user's own, in the order of the network's last outputs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -206,11 +216,13 @@ def write_model_folder(
         "languages": list(taxonomy.LANGUAGES),
         "max_tokens": max_tokens,
         "window_overlap": max_tokens // 8,
-        "temperatures": dict.fromkeys(HEADS, 1.0),
+        "temperatures": dict.fromkeys((*HEADS, OWN_TYPES) if own_types else HEADS, 1.0),
         "biases": dict.fromkeys(BIASED_HEADS, 0.0),
         "thresholds": Policy().to_dict(),
         "training": dict(training),
     }
+    if own_types:
+        settings[OWN_SETTING] = [own.to_dict() for own in own_types]
     write_settings(folder, settings)
 
 

@@ -30,11 +30,12 @@ _QUESTIONS: Final[Mapping[str, tuple[str, bool, Mapping[str, Label]]]] = {
 """Per column: the question, whether several answers may be given, and the labels."""
 
 
-def labelling_config(language: str = "en") -> str:
+def labelling_config(language: str = "en", own_types: Iterable[Label] = ()) -> str:
     """The labelling interface (XML) to paste into a project's settings.
 
     Args:
         language: of the labels' names.
+        own_types: failure types of the user's own, offered after the 13.
 
     Raises:
         InvalidInputError: the language is none of the four.
@@ -49,7 +50,7 @@ def labelling_config(language: str = "en") -> str:
         lines += [
             f"    <Choice alias={quoteattr(label.id)} value={quoteattr(label.name(language))} "
             f"hint={quoteattr(label.definition)}/>"
-            for label in labels.values()
+            for label in (*labels.values(), *(own_types if labels is FAILURE_TYPES else ()))
         ]
         lines.append("  </Choices>")
     return "\n".join([*lines, "</View>"]) + "\n"

@@ -7,6 +7,7 @@ tokens would thin out each of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 from transformers import BertModel
 
 from complaintnlp.errors import ConfigurationError
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, SOFTMAX_HEADS
+from complaintnlp.model.scores import HEADS, LOGIT_COUNT, OWN_PART, OWN_TYPES, SOFTMAX_HEADS
 
 _MASKED: Final = -1e4
 """Match of a padding token: its weight is zero."""
@@ -28,30 +29,36 @@ class ComplaintNetwork(nn.Module):
         encoder: a BERT encoder; its hidden size sets the width of the heads.
         dropout: on the token vectors that the heads see.
         pooling: ``attention`` learns the queries; ``mean`` leaves them at zero, which weighs all tokens alike.
+        own_types: failure types of a user's own; each adds an output behind those of the heads.
     """
 
     def __init__(
-        self, encoder: BertModel, *, dropout: float = 0.1, pooling: Literal["attention", "mean"] = "attention"
+        self,
+        encoder: BertModel,
+        *,
+        dropout: float = 0.1,
+        pooling: Literal["attention", "mean"] = "attention",
+        own_types: int = 0,
     ) -> None:
         super().__init__()
         self.pooling = pooling
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
-        self.heads = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT)
-        self.queries = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT, bias=False)
+        self.heads = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT + own_types)
+        self.queries = nn.Linear(encoder.config.hidden_size, LOGIT_COUNT + own_types, bias=False)
         nn.init.normal_(self.heads.weight, std=0.02)
         nn.init.zeros_(self.heads.bias)
         # From zero queries the weights start equal: training begins at plain mean pooling.
         nn.init.zeros_(self.queries.weight)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits ``(n, LOGIT_COUNT)`` of token ids ``(n, length)``; the mask is 1 on tokens, 0 on padding."""
+        """Logits ``(n, outputs)`` of token ids ``(n, length)``; the mask is 1 on tokens, 0 on padding."""
         weights, votes = self.attend(input_ids, attention_mask)
         logits: Tensor = (weights * votes).sum(dim=1) + self.heads.bias
         return logits
 
     def attend(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """How much each output looks at each token, and what the token says: both ``(n, length, LOGIT_COUNT)``.
+        """How much each output looks at each token, and what the token says: both ``(n, length, outputs)``.
 
         The weights of one output sum to 1 over the tokens.
         """
@@ -65,6 +72,23 @@ class ComplaintNetwork(nn.Module):
         """Start the output bias at the label prior; from zero, rare labels take epochs to leave the ground."""
         with torch.no_grad():
             self.heads.bias.copy_(prior)
+
+    @property
+    def outputs(self) -> int:
+        """Number of logits: `LOGIT_COUNT`, and one for each own failure type."""
+        return self.heads.out_features
+
+    def add_own_types(self, prior: Tensor, likes: Sequence[int]) -> None:
+        """Append an output for each of some further failure types.
+
+        It starts at its label prior, whatever the text, and looks at the words that the output ``likes`` looks at: from
+        equal weights it would learn too slowly for the few steps of a retraining.
+        """
+        votes, queries = self.heads.weight.detach(), self.queries.weight.detach()
+        self.heads.weight = nn.Parameter(torch.cat([votes, votes.new_zeros(len(prior), votes.shape[1])]))
+        self.heads.bias = nn.Parameter(torch.cat([self.heads.bias.detach(), prior]))
+        self.queries.weight = nn.Parameter(torch.cat([queries, queries[list(likes)]]))
+        self.heads.out_features = self.queries.out_features = len(self.heads.bias)
 
     def freeze(self, layers: int | None) -> None:
         """Freeze the embeddings (0) and the ``layers`` lowest layers, or neither (None)."""
@@ -101,17 +125,19 @@ def multitask_loss(logits: Tensor, targets: dict[str, Tensor], loss_weights: dic
     """Weighted sum of the heads' losses over what each text teaches.
 
     Args:
-        logits: ``(n, LOGIT_COUNT)`` in float32.
+        logits: ``(n, outputs)`` in float32.
         targets: columns of `complaintnlp.training.dataset.FEATURES` as tensors, unknown values NaN,
-            and ``weight`` per text.
-        loss_weights: one factor per head.
+            and ``weight`` per text; ``own_types`` where there are any.
+        loss_weights: one factor per head; own failure types have that of the 13.
 
     Returns:
         A scalar; zero where the batch teaches nothing.
     """
     weight = targets["weight"]
     total = logits.new_zeros(())
-    for head, part in HEADS.items():
+    own = {OWN_TYPES: OWN_PART} if OWN_TYPES in targets else {}
+    loss_weights = {OWN_TYPES: loss_weights["failure_types"], **loss_weights}
+    for head, part in {**HEADS, **own}.items():
         output, target = logits[:, part], targets[head]
         if head in SOFTMAX_HEADS:
             known = ~target.isnan().any(dim=1)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rich.table import Table
 
 from complaintnlp.errors import InvalidInputError
+from complaintnlp.model.own_type import OwnType
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, INTENSITY_LEVELS, LANGUAGES, NPS_CLASS_IDS, RISK_REASON_IDS
 from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize
@@ -25,6 +26,9 @@ from complaintnlp.training.own_data import LABEL_COLUMNS, OwnText
 HELD_OUT_PERCENT: Final = 20
 RARE_BELOW: Final = 10
 """Texts below which a label teaches little and is measured badly."""
+
+NEW_TYPE_BELOW: Final = 30
+"""Texts below which a new failure type, of which the model knows nothing yet, is learned by heart at best."""
 
 MIN_TRAIN: Final = 20
 MIN_HELD_OUT: Final = 5
@@ -49,6 +53,7 @@ class OwnData:
         stated_otherwise: lines whose stated language the text's script speaks against.
         near_duplicates: texts that start like an earlier one; they are kept.
         rows: rows of the file.
+        own_types: failure types of the user's own.
     """
 
     rows: int
@@ -57,6 +62,7 @@ class OwnData:
     left_out: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     stated_otherwise: list[int] = field(default_factory=list)
     near_duplicates: int = 0
+    own_types: tuple[OwnType, ...] = ()
 
     @property
     def texts(self) -> list[OwnText]:
@@ -67,13 +73,17 @@ class OwnData:
     def types(self) -> tuple[str, ...]:
         """Failure types that some text names; about all others these labels say nothing."""
         named = {name for text in self.texts for name in text.labels.failure_types or ()}
-        return tuple(name for name in FAILURE_TYPE_IDS if name in named)
+        return tuple(name for name in (*FAILURE_TYPE_IDS, *(own.id for own in self.own_types)) if name in named)
 
-    def require_enough(self) -> None:
+    def require_enough(self, kept: Collection[str] = ()) -> None:
         """Refuse what cannot be trained on or measured.
 
+        Args:
+            kept: ids of the own failure types that the model to start from knows already.
+
         Raises:
-            InvalidInputError: no row has a label, or too few texts are left in a part.
+            InvalidInputError: no row has a label, too few texts are left in a part, or no text to train on names a
+                new failure type.
         """
         if 0 < self.rows == len(self.left_out.get(UNLABELLED, ())):
             raise InvalidInputError(f"no row has a label; columns that teach: {', '.join(LABEL_COLUMNS)}")
@@ -82,16 +92,24 @@ class OwnData:
                 f"{len(self.train)} texts to train on and {len(self.held_out)} held out are left of {self.rows} rows; "
                 f"at least {MIN_TRAIN} and {MIN_HELD_OUT} are needed (useful results begin at some hundred)"
             )
+        counts = label_counts(self.train)
+        for own in self.own_types:
+            if own.id not in kept and not counts[f"failure_types: {own.id}"]:
+                raise InvalidInputError(
+                    f"no text to train on names the new failure type {own.id}; label some {NEW_TYPE_BELOW} texts with "
+                    "it, or take it out of the taxonomy file"
+                )
 
 
-def check(texts: Sequence[OwnText], ours: HeldOut | None = None) -> OwnData:
+def check(texts: Sequence[OwnText], ours: HeldOut | None = None, own_types: Sequence[OwnType] = ()) -> OwnData:
     """Find out what can be used, and split it: 20 in a hundred are held out, by a hash of how the text starts.
 
     Args:
         texts: as `own_data.read_own_texts` gives them. A stated split counts before the hash.
         ours: texts that our own figures are measured on, which no training may see.
+        own_types: failure types of the user's own, as `own_types.load_own_types` gives them.
     """
-    data = OwnData(rows=len(texts))
+    data = OwnData(rows=len(texts), own_types=tuple(own_types))
     usable = _merged(_readable(texts, data), data)
     if ours is not None:
         known = {text.line for text in usable if ours.holds(text.id, text.text)}
@@ -201,16 +219,20 @@ def _labels_table(data: OwnData) -> Table:
             continue
         table.add_row(head, *(f"{n:,}" for n in known), "texts with this label known", style="bold")
         for label in labels:
-            name = f"{head}: {label}"
-            found = [part[name] for part in counts]
-            table.add_row(f"  {label}", *(f"{n:,}" for n in found), _note(head, *found))
+            _add_label(table, head, label, counts)
+        for own in data.own_types if head == "failure_types" else ():
+            _add_label(table, head, own.id, counts, rare_below=NEW_TYPE_BELOW)
     return table
 
 
-def _note(head: str, train: int, held_out: int) -> str:
+def _add_label(
+    table: Table, head: str, label: str, counts: Sequence[Counter[str]], *, rare_below: int = RARE_BELOW
+) -> None:
+    train, held_out = (part[f"{head}: {label}"] for part in counts)
+    note = f"rare: fewer than {rare_below}" if train < rare_below else ""
     if train + held_out == 0:
-        return "never: stays as it is" if head == "failure_types" else "never"
-    return f"rare: fewer than {RARE_BELOW}" if train < RARE_BELOW else ""
+        note = "never: stays as it is" if head == "failure_types" else "never"
+    table.add_row(f"  {label}", f"{train:,}", f"{held_out:,}", note)
 
 
 HEAD_LABELS: Final[dict[str, tuple[str, ...]]] = {

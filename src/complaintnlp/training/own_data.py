@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value
 
 from complaintnlp.errors import InvalidInputError
+from complaintnlp.model.scores import OWN_TYPES
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, MAX_INTENSITY, NPS_CLASS_IDS, RISK_REASON_IDS
 from complaintnlp.training.corpus_text import text_id
 from complaintnlp.training.dataset import FEATURES, model_text
@@ -185,8 +186,9 @@ def _types(cell: str, type_names: Mapping[str, str]) -> tuple[str, ...]:
     found = []
     for part in filter(None, map(folded, _SEPARATOR.split(cell))):
         if part not in type_names:
+            own = sorted({*type_names.values()} - {*FAILURE_TYPE_IDS, NONE})
             raise InvalidInputError(
-                f"{part!r} is not one of {', '.join(FAILURE_TYPE_IDS)}, {NONE}; "
+                f"{part!r} is not one of {', '.join((*FAILURE_TYPE_IDS, *own))}, {NONE}; "
                 "names of your own are mapped by a taxonomy file (--taxonomy)"
             )
         found.append(type_names[part])
@@ -218,14 +220,16 @@ def _as_set(value: Any) -> Any:
     return frozenset(value) if isinstance(value, tuple) else value
 
 
-def own_dataset(texts: Sequence[OwnText], types: Sequence[str]) -> Dataset:
+def own_dataset(texts: Sequence[OwnText], types: Sequence[str], own_types: Sequence[str] = ()) -> Dataset:
     """Texts in the columns of `dataset.FEATURES`, as the model reads them; what is unknown is NaN.
 
     Args:
         texts: their ``language`` is one of the four, as `own_check.check` leaves it.
         types: failure types that the labels tell of; all others stay unknown in every text, since a file that never
             names a type may just have no name for it.
+        own_types: ids of the model's own failure types; where there are any, the column ``own_types`` holds them.
     """
+    features = Features({**FEATURES, OWN_TYPES: List(Value("float32"), length=len(own_types))})
     rows = [
         {
             "id": text.id,
@@ -234,20 +238,25 @@ def own_dataset(texts: Sequence[OwnText], types: Sequence[str]) -> Dataset:
             "origin": ORIGIN,
             "text": model_text(text.text, text.language),
             "weight": 1.0,
-            **_targets(text.labels, types),
+            **_targets(text.labels, types, own_types),
         }
         for text in texts
     ]
-    return Dataset.from_list(rows, features=FEATURES)
+    return Dataset.from_list(rows, features=features if own_types else FEATURES)
 
 
-def _targets(labels: OwnLabels, told: Sequence[str]) -> dict[str, Any]:
+def _targets(labels: OwnLabels, told: Sequence[str], own_types: Sequence[str]) -> dict[str, Any]:
     types, reasons, level = labels.failure_types, labels.risk_reasons, labels.intensity
+    # The primary head knows the 13 alone.
+    primary = labels.primary if labels.primary in FAILURE_TYPE_IDS else None
+
+    def given(names: Sequence[str]) -> list[float]:
+        return [math.nan if types is None or name not in told else float(name in types) for name in names]
+
     return {
-        "failure_types": [
-            math.nan if types is None or name not in told else float(name in types) for name in FAILURE_TYPE_IDS
-        ],
-        "primary": [math.nan if labels.primary is None else float(name == labels.primary) for name in FAILURE_TYPE_IDS],
+        "failure_types": given(FAILURE_TYPE_IDS),
+        **({OWN_TYPES: given(own_types)} if own_types else {}),
+        "primary": [math.nan if primary is None else float(name == primary) for name in FAILURE_TYPE_IDS],
         "intensity": [math.nan if level is None else float(level > k) for k in range(MAX_INTENSITY)],
         "nps": [math.nan if labels.nps_class is None else float(name == labels.nps_class) for name in NPS_CLASS_IDS],
         "at_risk": math.nan if labels.at_risk is None else float(labels.at_risk),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import f1_score
 
 from complaintnlp.judgement.decide import Decisions, Policy
-from complaintnlp.model.scores import BIASED_HEADS, HEADS, SOFTMAX_HEADS, Calibration, Scores
+from complaintnlp.model.own_type import OwnType
+from complaintnlp.model.scores import BIASED_HEADS, HEADS, OWN_PART, OWN_TYPES, SOFTMAX_HEADS, Calibration, Scores
 from complaintnlp.training.calibrate import best_calibration, best_threshold
 from complaintnlp.training.evaluate import FIGURES
 from complaintnlp.training.metrics import Gold, evaluate_group, select
+from complaintnlp.training.tables import number, table_head, table_row
 
 FIGURES_OF: Final = {
     "failure_types": ("type_micro_f1", "type_macro_f1"),
@@ -83,6 +86,56 @@ def partial_figures(scores: Scores, decisions: Decisions, texts: Dataset, groups
     return figures
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTypeFigures:
+    """What an own failure type is worth: texts that name it, and its F1 on the held-out ones.
+
+    ``before`` is NaN for a new type, and both are where no held-out text names it.
+    """
+
+    own_type: OwnType
+    train: int
+    held_out: int
+    before: float
+    after: float
+
+
+def own_type_figures(
+    answers: Sequence[Decisions], train: Dataset, held_out: Dataset, own_types: Sequence[OwnType]
+) -> tuple[OwnTypeFigures, ...]:
+    """Figures of each own failure type.
+
+    Args:
+        answers: on the held-out texts, of the model before and of the one after.
+        train: in the columns of `own_data.own_dataset`.
+        held_out: the same.
+        own_types: of the model after; that before has the first of them, or none.
+    """
+    figures = []
+    for column, own in enumerate(own_types):
+        taught, gold = (np.asarray(texts[OWN_TYPES], dtype=np.float64)[:, column] for texts in (train, held_out))
+        before, after = (_f1(decisions.own_types[:, column : column + 1], gold) for decisions in answers)
+        figures.append(OwnTypeFigures(own, int((taught == 1).sum()), int((gold == 1).sum()), before, after))
+    return tuple(figures)
+
+
+def _f1(said: NDArray[np.bool_], gold: NDArray[np.float64]) -> float:
+    """F1 over the texts whose label is known; NaN where nothing is said or none has the label."""
+    known = ~np.isnan(gold)
+    if not said.shape[1] or not (gold == 1).any():
+        return float("nan")
+    return float(f1_score(gold[known] == 1, said[known, 0], zero_division=0.0))
+
+
+def own_types_markdown(figures: Sequence[OwnTypeFigures]) -> str:
+    """One line a type."""
+    lines = [*table_head("type", "handled like", "train", "held out", "F1 before → after")]
+    for each in figures:
+        change = f"{number(each.before)} → {number(each.after)}"
+        lines.append(table_row([each.own_type.id, each.own_type.like, str(each.train), str(each.held_out), change]))
+    return "\n".join(lines)
+
+
 def comparison_markdown(before: Figures, after: Figures) -> str:
     """Figures before and after as one table."""
     lines = [f"|  | {' | '.join(before)} |", "| --- " * (len(before) + 1) + "|"]
@@ -108,17 +161,20 @@ def own_calibration(logits: NDArray[np.float32], texts: Dataset, old: Calibratio
     """A calibration between the old one and the one that fits the texts best; a head without `enough_labels` stays.
 
     Args:
-        logits: ``(n, LOGIT_COUNT)`` of the first window of each text.
+        logits: ``(n, outputs)`` of the first window of each text.
         texts: with labels.
         old: that of the model that was trained further.
     """
     temperatures, biases = dict(old.temperatures), dict(old.biases)
-    for head in (head for head in HEADS if enough_labels(texts, head)):
+    own = {OWN_TYPES: OWN_PART} if OWN_TYPES in texts.column_names else {}
+    for head, part in {**HEADS, **own}.items():
+        if not enough_labels(texts, head):
+            continue
         rows = known_texts(texts, head)
         values = np.asarray(texts[head], dtype=np.float64).reshape(len(texts), -1)[rows]
         told = ~np.isnan(values).all(axis=0)
         target = values.argmax(axis=1) if head in SOFTMAX_HEADS else values[:, told]
-        temperature, bias = best_calibration(head, logits[rows, HEADS[head]][:, told].astype(np.float64), target)
+        temperature, bias = best_calibration(head, logits[rows, part][:, told].astype(np.float64), target)
         temperatures[head] = _blended(old.temperatures[head], temperature, len(rows))
         if head in BIASED_HEADS:
             biases[head] = _blended(old.biases.get(head, 0.0), bias, len(rows))
@@ -137,7 +193,23 @@ def own_thresholds(scores: Scores, texts: Dataset, old: Policy) -> Policy:
     if len(rows) >= MIN_TEXTS and gold.at_risk[rows].sum() >= MIN_POSITIVES:
         best = best_threshold(scores.at_risk[rows], gold.at_risk[rows])
         policy = replace(policy, at_risk=_blended(old.at_risk, best, len(rows)))
+    if OWN_TYPES in texts.column_names:
+        policy = replace(policy, own_types=_own_type_thresholds(scores, texts, old.own_types))
     return policy
+
+
+def _own_type_thresholds(scores: Scores, texts: Dataset, old: tuple[OwnType, ...]) -> tuple[OwnType, ...]:
+    """Like the 13, they share one best threshold: that of a single type is mostly noise."""
+    rows = known_texts(texts, OWN_TYPES)
+    values = np.asarray(texts[OWN_TYPES], dtype=np.float64)[rows]
+    told = np.flatnonzero(~np.isnan(values).all(axis=0))
+    if len(rows) < MIN_TEXTS or values[:, told].sum() < MIN_POSITIVES:
+        return old
+    best = best_threshold(scores.own_types[rows][:, told], values[:, told] > 0.5)
+    return tuple(
+        replace(own, threshold=_blended(own.threshold, best, len(rows))) if column in told else own
+        for column, own in enumerate(old)
+    )
 
 
 def _blended(old: float, own: float, count: int) -> float:

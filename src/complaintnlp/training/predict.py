@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.scores import HEADS, LOGIT_COUNT, Calibration, Scores, scores_from_logits
+from complaintnlp.model.scores import HEADS, Calibration, Scores, scores_from_logits
 from complaintnlp.training.batches import length_batches, pad, tokenize
 from complaintnlp.training.metrics import Gold, by_group, evaluate_group, group_of, select
 from complaintnlp.training.network import ComplaintNetwork
@@ -25,7 +25,7 @@ _PLAIN_THRESHOLD: Final = 0.4
 def predict_logits(
     network: ComplaintNetwork, tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int, *, half: bool = False
 ) -> NDArray[np.float32]:
-    """Logits ``(n, LOGIT_COUNT)`` of texts in their order, cut to ``max_tokens``, in evaluation mode.
+    """Logits ``(n, outputs)`` of texts in their order, cut to ``max_tokens``, in evaluation mode.
 
     Args:
         network: trained.
@@ -40,9 +40,9 @@ def predict_logits(
 def logits_of_ids(
     network: ComplaintNetwork, ids: Sequence[Sequence[int]], *, half: bool = False
 ) -> NDArray[np.float32]:
-    """Logits ``(n, LOGIT_COUNT)`` of token ids with special tokens, in their order, by batches of like length."""
+    """Logits ``(n, outputs)`` of token ids with special tokens, in their order, by batches of like length."""
     network.eval()
-    logits = np.empty((len(ids), LOGIT_COUNT), dtype=np.float32)
+    logits = np.empty((len(ids), network.outputs), dtype=np.float32)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
         for rows in length_batches(ids, _BATCH_TOKENS):
             batch = pad([ids[row] for row in rows], network.encoder.config.pad_token_id)

@@ -46,7 +46,7 @@ def restore_network(model: Path | None = None, *, dropout: float = 0.1) -> tuple
         ModelFolderError: the folder is missing or damaged, or its graph is none that ``complaintnlp export`` writes.
     """
     folder = read_model_folder(model)
-    network = ComplaintNetwork(_empty_encoder(folder), dropout=dropout)
+    network = ComplaintNetwork(_empty_encoder(folder), dropout=dropout, own_types=len(folder.own_types))
     weights = _weights(_graph(folder))
     expected = network.state_dict()
     absent = [name for name, tensor in expected.items() if weights.get(name, np.empty(0)).shape != tuple(tensor.shape)]

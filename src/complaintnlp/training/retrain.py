@@ -7,8 +7,8 @@ import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +18,12 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 
 from complaintnlp.errors import ConfigurationError, InvalidInputError
-from complaintnlp.judgement.decide import Policy, decide
-from complaintnlp.model.folder import CARD_FILE, ModelFolder, read_model_folder
+from complaintnlp.judgement.decide import Decisions, Policy, decide, folder_policy
+from complaintnlp.model.folder import CARD_FILE, OWN_SETTING, ModelFolder, read_model_folder
+from complaintnlp.model.own_type import OwnType, merged
 from complaintnlp.model.runtime import Runtime
-from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS, sigmoid, softmax
+from complaintnlp.model.scores import HEADS, OWN_PART, OWN_TYPES, SOFTMAX_HEADS, Calibration, Scores, sigmoid, softmax
+from complaintnlp.taxonomy import FAILURE_TYPE_IDS
 from complaintnlp.text.language import detect
 from complaintnlp.text.normalize import normalize
 from complaintnlp.training import dataset as data
@@ -29,16 +31,19 @@ from complaintnlp.training.calibrate import calibrated, combined_scores, window_
 from complaintnlp.training.evaluate import groups_of, weights_hash
 from complaintnlp.training.export import check_size, write_model_folder, write_settings
 from complaintnlp.training.network import ComplaintNetwork
-from complaintnlp.training.own_check import OwnData
+from complaintnlp.training.own_check import NEW_TYPE_BELOW, OwnData, label_counts
 from complaintnlp.training.own_data import ORIGIN, own_dataset
 from complaintnlp.training.own_figures import (
     MIN_POSITIVES,
     MIN_TEXTS,
     Figures,
+    OwnTypeFigures,
     comparison_markdown,
     enough_labels,
     own_calibration,
     own_thresholds,
+    own_type_figures,
+    own_types_markdown,
     partial_figures,
 )
 from complaintnlp.training.predict import predict_logits
@@ -88,6 +93,7 @@ class RetrainReport:
         ours: the same on our own texts, and which these are; None where none are at hand.
         notes: what a reader of the figures should know.
         seconds: that training and measuring took.
+        own_types: failure types of the user's own.
     """
 
     folder: Path
@@ -95,10 +101,13 @@ class RetrainReport:
     ours: tuple[str, Figures, Figures] | None
     notes: tuple[str, ...]
     seconds: float
+    own_types: tuple[OwnTypeFigures, ...] = ()
 
     def markdown(self) -> str:
         """Both tables, before → after, and the notes."""
         lines = ["Your held-out texts, before → after:", "", comparison_markdown(*self.own)]
+        if self.own_types:
+            lines += ["", "Your own failure types, F1 on the held-out texts:", "", own_types_markdown(self.own_types)]
         if self.ours is not None:
             lines += ["", f"{self.ours[0]}, before → after (what was forgotten):", ""]
             lines.append(comparison_markdown(*self.ours[1:]))
@@ -133,15 +142,21 @@ def retrain(
         ConfigurationError: ``out`` is no model folder, or the very folder to start from.
     """
     started = time.monotonic()
-    own.require_enough()
     base = read_model_folder(init)
     refuse_other_folders(out)
     if out.resolve() == base.path.resolve():
         raise ConfigurationError(f"{out} is the model to start from; name another folder")
+    own = replace(own, own_types=merged(base.own_types, own.own_types))
+    own.require_enough([known.id for known in base.own_types])
     network, tokenizer = restore_network(init)
     recipe = _recipe(options, base, network, out)
-    train, held_out = (own_dataset(part, own.types) for part in (own.train, own.held_out))
+    ids = [own_type.id for own_type in own.own_types]
+    train, held_out = (own_dataset(part, own.types, ids) for part in (own.train, own.held_out))
     taught = with_own_answers(train, network, tokenizer, base.max_tokens)
+    new = own.own_types[len(base.own_types) :]
+    if new:
+        likes = [int(HEADS["failure_types"].start) + FAILURE_TYPE_IDS.index(own_type.like) for own_type in new]
+        network.add_own_types(_label_prior(train, len(base.own_types)), likes)
     _train(recipe, network, tokenizer, taught, progress)
     with replaced_when_complete(out) as fresh:
         training = {
@@ -156,17 +171,22 @@ def retrain(
             version=options.version,
             max_tokens=base.max_tokens,
             training=training,
+            own_types=_starting_thresholds(own.own_types, base),
         )
         check_size(fresh)
-        notes = _calibrate(fresh, base, held_out)
+        notes = [*_calibrate(fresh, base, held_out), *_rare_types(own, base)]
         models = (base, read_model_folder(fresh))
         ours = our_texts(annotations)
+        answers = [_answers(model, held_out) for model in models]
         report = RetrainReport(
             folder=out.resolve(),
-            own=_compare(models, held_out, _own_groups(held_out)),
-            ours=(ours[0], *_compare(models, ours[1], groups_of(ours[1]))) if ours else None,
+            own=_compare(answers, held_out, _own_groups(held_out)),
+            ours=(ours[0], *_compare([_answers(model, ours[1]) for model in models], ours[1], groups_of(ours[1])))
+            if ours
+            else None,
             notes=tuple(notes),
             seconds=time.monotonic() - started,
+            own_types=own_type_figures([decisions for _, decisions in answers], train, held_out, own.own_types),
         )
         title = f"# {models[1].name} {models[1].version}\n\nRetrained from {base.name} {base.version} on "
         card = f"{title}{len(train)} texts; {len(held_out)} were held out.\n\n{report.markdown()}\n"
@@ -175,14 +195,40 @@ def retrain(
 
 
 def with_own_answers(texts: Dataset, network: ComplaintNetwork, tokenizer: Tokenizer, max_tokens: int) -> Dataset:
-    """The same texts with the network's probabilities in place of unknown labels."""
+    """The same texts with the network's probabilities in place of unknown labels.
+
+    A text whose failures are all of the user's own types was judged to name none of the 13. What the network has no
+    output for yet stays unknown.
+    """
     logits = predict_logits(network, tokenizer, texts["text"], max_tokens).astype(np.float64)
     columns: dict[str, Any] = {name: list(texts[name]) for name in texts.column_names}
     for head, part in HEADS.items():
         known = np.asarray(texts[head], dtype=np.float64)
         answers = softmax(logits[:, part]) if head in SOFTMAX_HEADS else sigmoid(logits[:, part])
-        columns[head] = np.where(np.isnan(known), answers.reshape(known.shape), known).tolist()
-    return Dataset.from_dict(columns, features=data.FEATURES)
+        columns[head] = np.where(np.isnan(known), answers.reshape(known.shape), known)
+    if OWN_TYPES in columns:
+        own, answers = np.asarray(texts[OWN_TYPES], dtype=np.float64), sigmoid(logits[:, OWN_PART])
+        given = np.asarray(texts["failure_types"], dtype=np.float64)
+        columns["failure_types"][(own == 1).any(axis=1) & ~(given == 1).any(axis=1)] = 0.0
+        answered = own[:, : answers.shape[1]]  # a view: the first columns are those of the network
+        answered[np.isnan(answered)] = answers[np.isnan(answered)]
+        columns[OWN_TYPES] = own
+    plain = {name: values.tolist() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
+    return Dataset.from_dict(plain, features=texts.features)
+
+
+def _label_prior(texts: Dataset, known: int) -> torch.Tensor:
+    """Logit of the share of texts that name each own failure type but the ``known`` first ones."""
+    share = np.nanmean(np.asarray(texts[OWN_TYPES], dtype=np.float64)[:, known:], axis=0).clip(1e-3, 1 - 1e-3)
+    return torch.tensor(np.log(share / (1 - share)), dtype=torch.float32)
+
+
+def _starting_thresholds(own_types: Sequence[OwnType], base: ModelFolder) -> list[OwnType]:
+    """A new type starts from the threshold of the one that it is handled like."""
+    known = {own.id for own in base.own_types}
+    policy = Policy.from_dict(base.thresholds, str(base.path))
+    likes = dict(zip(FAILURE_TYPE_IDS, policy.failure_types, strict=True))
+    return [own if own.id in known else replace(own, threshold=likes[own.like]) for own in own_types]
 
 
 def our_texts(annotations: Path | None) -> tuple[str, Dataset] | None:
@@ -242,10 +288,15 @@ def _calibrate(folder: Path, base: ModelFolder, held_out: Dataset) -> list[str]:
     """Write calibration and thresholds; what was done, in words."""
     model = read_model_folder(folder)
     windows = window_logits(Runtime(model), held_out["text"])
-    calibration = own_calibration(np.stack([logits[0] for logits in windows]), held_out, base.calibration)
-    old = Policy.from_dict(base.thresholds, str(base.path))
+    # An own failure type that is new here has no calibration in the base.
+    starting = Calibration({**model.calibration.temperatures, **base.calibration.temperatures}, base.calibration.biases)
+    calibration = own_calibration(np.stack([logits[0] for logits in windows]), held_out, starting)
+    old = replace(folder_policy(base), own_types=model.own_types)
     policy = own_thresholds(combined_scores(windows, calibration), held_out, old)
-    write_settings(folder, calibrated(model.settings, calibration, policy))
+    settings = calibrated(model.settings, calibration, policy)
+    if policy.own_types:
+        settings[OWN_SETTING] = [own.to_dict() for own in policy.own_types]
+    write_settings(folder, settings)
     kept = [head for head in HEADS if not enough_labels(held_out, head)]
     notes = []
     if kept:
@@ -264,15 +315,31 @@ def _own_groups(texts: Dataset) -> list[str]:
     return list(texts["language"])
 
 
-def _compare(models: tuple[ModelFolder, ModelFolder], texts: Dataset, groups: list[str]) -> tuple[Figures, Figures]:
-    before, after = (_measure(model, texts, groups) for model in models)
+def _rare_types(own: OwnData, base: ModelFolder) -> Iterator[str]:
+    counts = label_counts(own.train)
+    for new in own.own_types[len(base.own_types) :]:
+        count = counts[f"failure_types: {new.id}"]
+        if count < NEW_TYPE_BELOW:
+            yield (
+                f"the new failure type {new.id} has {count} texts to train on, fewer than {NEW_TYPE_BELOW}: "
+                "label more before you rely on it"
+            )
+
+
+def _answers(model: ModelFolder, texts: Dataset) -> tuple[Scores, Decisions]:
+    """What a model makes of texts, through the runtime that serves it; own types only where the texts know them."""
+    scores = combined_scores(window_logits(Runtime(model), texts["text"]), model.calibration)
+    policy = folder_policy(model) if OWN_TYPES in texts.column_names else replace(folder_policy(model), own_types=())
+    return scores, decide(scores, policy, texts["language"])
+
+
+def _compare(answers: Sequence[tuple[Scores, Decisions]], texts: Dataset, groups: list[str]) -> tuple[Figures, Figures]:
+    before, after = (_measure(*each, texts, groups) for each in answers)
     return before, after
 
 
-def _measure(model: ModelFolder, texts: Dataset, groups: list[str]) -> Figures:
-    """Figures per group, and over all where there are several, through the runtime that serves the model."""
-    scores = combined_scores(window_logits(Runtime(model), texts["text"]), model.calibration)
-    decisions = decide(scores, Policy.from_dict(model.thresholds, str(model.path)), texts["language"])
+def _measure(scores: Scores, decisions: Decisions, texts: Dataset, groups: list[str]) -> Figures:
+    """Figures per group, and over all where there are several."""
     figures = partial_figures(scores, decisions, texts, groups)
     if len(figures) > 1:
         figures |= partial_figures(scores, decisions, texts, ["all"] * len(groups))

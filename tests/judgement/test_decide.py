@@ -244,7 +244,7 @@ def test_thresholds_that_are_no_mapping_are_refused(data: Any) -> None:
 
 
 def own_type(name: str, like: str = "poor_quality", threshold: float = 0.5) -> OwnType:
-    return OwnType.of(name, {"names": {"en": name}, "like": like, "threshold": threshold})
+    return OwnType.of(name, {"names": {"en": name}, "like": like}, threshold)
 
 
 OWN = Policy(own_types=(own_type("parking", "facility_hygiene", 0.4), own_type("fire_hazard", "safety_security")))

@@ -13,7 +13,7 @@ import pytest
 
 from complaintnlp.errors import ModelFolderError
 from complaintnlp.model.folder import MODEL_FILE, SETTINGS_FILE, read_model_folder
-from complaintnlp.model.own_type import OwnType, merged
+from complaintnlp.model.own_type import OwnType, merged, own_types_from
 from complaintnlp.model.runtime import Runtime
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
 
@@ -34,7 +34,7 @@ def test_an_own_type_is_a_label() -> None:
         "poor_quality",
         0.5,
     )
-    assert OwnType.of(own.id, {key: value for key, value in own.to_dict().items() if key != "id"}) == own
+    assert own_types_from([own.to_dict()]) == (own,)
 
 
 @pytest.mark.parametrize("name", ["Battery", "battery life", "_x", "x_", "poor_quality", "none", "severity", "3g", ""])
@@ -54,13 +54,18 @@ def test_an_id_that_means_something_else_is_refused(name: str) -> None:
         ({**ENTRY, "names": "Battery"}, "names must hold a name in en"),
         ({**ENTRY, "names": {"en": " "}}, "none of them empty"),
         ({**ENTRY, "like": "battery"}, "like = 'battery' is not one of delay_wait, "),
-        ({**ENTRY, "threshold": 1.5}, "threshold 1.5 must be a number from 0 to 1"),
-        ({**ENTRY, "threshold": "high"}, "threshold 'high' must be a number"),
+        ({**ENTRY, "threshold": 0.5}, "and hold nothing else"),
     ],
 )
 def test_a_wrong_entry_is_explained(entry: object, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         OwnType.of("battery_life", entry)
+
+
+@pytest.mark.parametrize("threshold", [1.5, -0.1, float("nan"), "high", None])
+def test_a_wrong_threshold_is_refused(threshold: object) -> None:
+    with pytest.raises(ValueError, match="must be a number from 0 to 1"):
+        OwnType.of("battery_life", ENTRY, threshold)
 
 
 def test_a_type_named_anew_keeps_place_and_threshold() -> None:
@@ -75,7 +80,7 @@ def test_a_type_named_anew_keeps_place_and_threshold() -> None:
 
 def test_a_folder_lists_its_own_types(make_model: Maker, tiny_model: Path) -> None:
     folder = read_model_folder(make_model(**SETTINGS))
-    assert folder.own_types == (OwnType.of("battery_life", {**ENTRY, "threshold": 0.3}),)
+    assert folder.own_types == (OwnType.of("battery_life", ENTRY, 0.3),)
     assert folder.calibration.temperatures["own_types"] == 1.0
     assert read_model_folder(tiny_model).own_types == ()
 
@@ -86,6 +91,7 @@ def test_a_folder_lists_its_own_types(make_model: Maker, tiny_model: Path) -> No
         {"own_failure_types": [{"id": "battery_life", **ENTRY, "like": "x"}]},
         {"own_failure_types": SETTINGS["own_failure_types"] * 2},
         {"own_failure_types": [ENTRY]},
+        {"own_failure_types": [{"id": "battery_life", **ENTRY}]},
         {"own_failure_types": {"battery_life": ENTRY}},
         {"temperatures": dict.fromkeys(HEADS, 1.0)},
     ],

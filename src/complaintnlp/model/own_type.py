@@ -30,21 +30,22 @@ class OwnType(Label):
     threshold: float = 0.5
 
     @classmethod
-    def of(cls, name: str, entry: object) -> OwnType:
+    def of(cls, name: str, entry: object, threshold: object = 0.5) -> OwnType:
         """Check and build one.
 
         Args:
             name: its id.
-            entry: a table of ``names`` (by language, English at least), ``like`` and, where it is known, ``threshold``.
+            entry: a table of ``names`` (by language, English at least) and ``like``.
+            threshold: where it is known.
 
         Raises:
             ValueError: something is wrong; the message names the key and what is allowed.
         """
         if not _ID.fullmatch(name) or name in _TAKEN:
             raise ValueError(f"the id must be snake_case, such as battery_life, and none of {', '.join(_TAKEN)}")
-        if not isinstance(entry, Mapping) or not {"names", "like"} <= set(entry) <= {"names", "like", "threshold"}:
+        if not isinstance(entry, Mapping) or set(entry) != {"names", "like"}:
             raise ValueError("it must be a table of names and like, and hold nothing else")
-        names, like, threshold = entry["names"], entry["like"], entry.get("threshold", 0.5)
+        names, like = entry["names"], entry["like"]
         if not isinstance(names, Mapping) or "en" not in names or not set(names) <= set(LANGUAGES):
             raise ValueError(f"names must hold a name in en, and may in {', '.join(LANGUAGES)}")
         if not all(isinstance(each, str) and each.strip() for each in names.values()):
@@ -66,7 +67,10 @@ def own_types_from(entries: Sequence[Mapping[str, Any]]) -> tuple[OwnType, ...]:
     Raises:
         KeyError, TypeError, ValueError: they are incomplete or hold a wrong value.
     """
-    types = tuple(OwnType.of(entry["id"], {key: entry[key] for key in entry if key != "id"}) for entry in entries)
+    types = tuple(
+        OwnType.of(entry["id"], {"names": entry["names"], "like": entry["like"]}, entry["threshold"])
+        for entry in entries
+    )
     if len({own.id for own in types}) < len(types):
         raise ValueError("an own failure type stands twice")
     return types

@@ -9,6 +9,13 @@ from typing import Any, Final
 
 from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.folder import CARD_FILE, CONFIG_FILE, read_model_folder
+from complaintnlp.training.card_sections import (
+    FRONTIER,
+    failures_section,
+    gate_section,
+    robustness_section,
+    speed_section,
+)
 from complaintnlp.training.evaluate import confusion_markdown, markdown_tables, read_report, weights_hash
 from complaintnlp.training.plots import draw_plots
 from complaintnlp.training.reliability import TARGET, beyond_target, calibration_markdown, review_markdown
@@ -19,6 +26,9 @@ from complaintnlp.training.yardstick_table import yardsticks_of
 YARDSTICKS: Final = Path("training/results/yardsticks.json")
 PERMISSIVE: Final = Path("training/results/complaintnlp-permissive-test.json")
 """Report of a model that learned from permissive sources and the project's own texts alone."""
+
+FAILURES: Final = Path("data/known_failures.toml")
+"""Texts that the released model is known to misread."""
 
 _MIXED_TERMS: Final = """The
 weights were trained on the public texts below, **most of which state no licence**; some state share-alike or
@@ -102,7 +112,7 @@ released cut.
 {review}
 
 ![Risk against coverage]({risk_coverage_plot})
-{yardsticks}{permissive}
+{robustness}{gate}{speed}{yardsticks}{permissive}{failures}
 ## Training
 
 {stages}
@@ -149,17 +159,20 @@ def write_card(
     plots: Path = Path("training/plots"),
     yardsticks: Path = YARDSTICKS,
     permissive: Path = PERMISSIVE,
+    failures: Path = FAILURES,
 ) -> Path:
     """Write ``README.md`` of a model folder, and draw the plots that it links.
 
     Args:
         model: the folder.
-        results: report that `complaintnlp evaluate -o` wrote for this very model.
+        results: report that `complaintnlp evaluate -o` wrote for this very model. Reports of robustness, gate and
+            frontier are looked for beside it.
         sources: register of the public sources.
         plots: folder to draw into.
         yardsticks: report that `complaintnlp benchmark yardsticks` wrote; left out where it is missing or of another
             model.
         permissive: report of a model of permissive sources alone; left out where it is missing or of other texts.
+        failures: texts that the model is known to misread; it is asked again.
 
     Raises:
         ConfigurationError: a file is missing, the report belongs to other weights or was written by another version, or
@@ -181,6 +194,7 @@ def write_card(
     note = folder.settings["training"].get("note")
     reliability, risk_coverage, confusion = (_link(plot, model) for plot in draw_plots(report, plots))
     table = yardsticks_of(model, yardsticks)
+    frontier = plots / f"{FRONTIER}.png"
     size = sum(path.stat().st_size for path in model.iterdir() if path.name != CARD_FILE)
     card = _TEMPLATE.format(
         name=folder.name,
@@ -199,6 +213,10 @@ def write_card(
         risk_coverage_plot=risk_coverage,
         confusion_plot=confusion,
         permissive=_permissive_section(report, permissive),
+        robustness=robustness_section(folder, results.parent),
+        gate=gate_section(folder, results.parent),
+        speed=speed_section(folder, results.parent, _link(frontier, model) if frontier.is_file() else None),
+        failures=failures_section(folder, failures),
         yardsticks=f"\n## Public yardsticks\n\n{table}\n" if table else "",
         stages="\n".join(
             _stage_line(f"{run['recipe']['name']}: {name}", stage)

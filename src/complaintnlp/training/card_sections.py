@@ -14,7 +14,7 @@ from complaintnlp.model.folder import ModelFolder
 from complaintnlp.records import Feedback
 from complaintnlp.taxonomy import FAILURE_TYPE_IDS, LANGUAGES
 from complaintnlp.training.evaluate import weights_hash
-from complaintnlp.training.frontier_report import frontier_markdown
+from complaintnlp.training.frontier_report import speed_markdown
 from complaintnlp.training.gate import gate_markdown
 from complaintnlp.training.tables import number, table_head, table_row
 
@@ -36,6 +36,8 @@ should be:
 
 _SPEED: Final = """
 ## Speed
+
+As `complaintnlp benchmark frontier` prints it, beside other models; cascades of two stand in its report.
 
 {frontier}
 {plot}"""
@@ -101,7 +103,7 @@ def speed_section(folder: ModelFolder, reports: Path, plot: str | None) -> str:
     if not any(model["model"]["sha256"] == sha256 for model in report["models"].values()):
         return ""
     picture = f"\n![Quality against texts per second]({plot})\n" if plot else ""
-    return _SPEED.format(frontier=frontier_markdown(report), plot=picture)
+    return _SPEED.format(frontier=speed_markdown(report), plot=picture)
 
 
 def failures_section(folder: ModelFolder, path: Path) -> str:

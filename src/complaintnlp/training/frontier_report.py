@@ -36,6 +36,12 @@ def write_frontier(report: Report, path: Path) -> None:
 
 def frontier_markdown(report: Report) -> str:
     """What was measured and how, speed and type micro-F1, the other figures, and the cascades."""
+    cascades = (line for cascade in report["cascades"] for line in _cascade_lines(cascade))
+    return "\n".join((speed_markdown(report), "", *_figures_table(report), *cascades))
+
+
+def speed_markdown(report: Report) -> str:
+    """What was measured and how, speed and type micro-F1."""
     timed = report["timed"]
     chosen = "on which epochs, calibration, thresholds and cuts were chosen"
     split = f"dev split, {chosen}" if report["split"] == "dev" else f"test split; the dev split is that {chosen}"
@@ -49,9 +55,6 @@ def frontier_markdown(report: Report) -> str:
             f"nothing would give {report['ceiling_texts_per_second']:.0f} texts/s.",
             "",
             *_models_table(report),
-            "",
-            *_figures_table(report),
-            *(line for cascade in report["cascades"] for line in _cascade_lines(cascade)),
         )
     )
 

@@ -128,7 +128,7 @@ def read_model_folder(path: Path | str | None = None) -> ModelFolder:
             settings=settings,
             own_types=own_types,
         )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFolderError(f"{where} is incomplete or holds a wrong value ({error!r}); export again") from error
     if not 0 <= model.window_overlap < model.max_tokens - 2:
         raise ModelFolderError(f"{where}: windows must be longer than their overlap; export again")

@@ -168,3 +168,15 @@ def test_texts_without_a_word_stay_apart(corpora: Path, tmp_path: Path) -> None:
     rows = [{"text": text, "lang": "tr", **LABELS} for text in ("😡😡", "!!!", "a\u2028b")]
     add_labels([answers(tmp_path, *rows)], tmp_path, corpora)
     assert {row["text"] for row in read_project_labels(tmp_path, corpora)} == {"😡😡", "!!!", "a\u2028b"}
+
+
+def test_a_text_that_tests_silence_is_never_learned_from(
+    corpora: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [row for row in read_corpora(corpora, ("en",)) if "massive_id" in row["labels"]]
+    project = tmp_path / "project"
+    counts = add_labels([answers(tmp_path, *({"id": row["id"], **LABELS} for row in rows))], project, corpora)
+    kept = {row["id"] for row in rows if row["labels"]["massive_id"] % 2 == 0}
+    assert {row["id"] for row in read_project_labels(project, corpora)} == kept
+    assert counts == {str(project / "labels" / "en.csv"): len(kept), "skipped": len(rows) - len(kept)}
+    assert len(caplog.messages) == len(rows) - len(kept)

@@ -345,6 +345,15 @@ def load_weak_labels(
     return Dataset.from_list(list(rows()), features=FEATURES)
 
 
+def load_translations(folder: Path) -> list[list[str]]:
+    """Voice commands that say the same in two languages or more, as the model reads them; test texts left out."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for row in read_corpora(folder):
+        if row["source"] == "massive" and not is_out_of_domain_test(row):
+            groups[str(row["labels"]["massive_id"])].append(model_text(row["text"], row["lang"]))
+    return [texts for texts in groups.values() if len(texts) > 1]
+
+
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 over ids, texts and targets in id order: the same data give the same fingerprint anywhere."""
     digest = hashlib.sha256()

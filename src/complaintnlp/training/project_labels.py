@@ -28,6 +28,7 @@ from complaintnlp.training.dataset import (
     HeldOut,
     check_labels,
     hand_dataset,
+    is_out_of_domain_test,
     near_duplicate_key,
     read_annotations,
     read_corpora,
@@ -151,7 +152,12 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
     if by_id:
         for text in read_corpora(corpora):
             found = by_id.pop(text["id"], None)
-            if found is not None:
+            if found is not None and is_out_of_domain_test(text):
+                logger.warning(
+                    "label of %s left out: its text tests that no failure is found where none is", text["id"]
+                )
+                counts["skipped"] += 1
+            elif found is not None:
                 table = tables.setdefault(project / "labels" / f"{text['lang']}.csv", {})
                 table[found["id"]] = found | {"source": text["source"]}
     if by_id:

@@ -81,6 +81,11 @@ class StageSection(_Section):
         patience: stop after so many epochs without a better development score; None trains to the end.
         frozen_layers: 0 freezes the embeddings, n also the n lowest layers; None lets everything learn.
         ema_decay: decay of the moving average of the weights that is evaluated and kept; 0 keeps the last weights.
+        objective: ``labels``; or ``masked_words``, which ignores them and guesses tokens left out of the same texts.
+        r_drop: weight of the divergence between two passes of a batch that differ by dropout (Liang et al. 2021).
+        fgm: a second pass of each batch with adversarial noise of this share of the token vectors' norm
+            (Miyato et al. 2017).
+        alignment: weight of a contrast that draws together parallel texts of two languages.
     """
 
     name: str
@@ -104,6 +109,10 @@ class StageSection(_Section):
     patience: int | None = Field(default=None, ge=1)
     frozen_layers: int | None = Field(default=None, ge=0)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    objective: Literal["labels", "masked_words"] = "labels"
+    r_drop: float = Field(default=0.0, ge=0)
+    fgm: float = Field(default=0.0, ge=0)
+    alignment: float = Field(default=0.0, ge=0)
 
     @field_validator("soft", mode="before")
     @classmethod
@@ -111,6 +120,12 @@ class StageSection(_Section):
         if value is None:
             return ()
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _labels_for_extras(self) -> StageSection:
+        if self.objective != "labels" and (self.r_drop or self.fgm or self.alignment):
+            raise ValueError("r_drop, fgm and alignment go with objective = 'labels'")
+        return self
 
 
 class Recipe(_Section):

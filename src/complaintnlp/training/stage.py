@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from complaintnlp.training.batches import TokenizedData
+from complaintnlp.training.batches import TokenizedData, tokenize
 from complaintnlp.training.metrics import json_ready, selection_score
-from complaintnlp.training.network import ComplaintNetwork, multitask_loss
+from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.objectives import LabelObjective, MaskedWordsObjective, Objective
 from complaintnlp.training.predict import development_figures, predict
 from complaintnlp.training.recipe import Recipe, StageSection
 
@@ -86,6 +87,7 @@ class StageTrainer:
         mixture: what to train on.
         folder: where checkpoints, metrics and weights go.
         state: where the run stands; kept up to date.
+        translations: groups of texts that say the same, for a stage with ``alignment``.
     """
 
     def __init__(
@@ -96,6 +98,8 @@ class StageTrainer:
         mixture: Dataset,
         folder: StageFolder,
         state: TrainingState,
+        *,
+        translations: Sequence[Sequence[str]] = (),
     ) -> None:
         self.recipe, self.network, self.tokenizer = recipe, network, tokenizer
         self.folder, self.state = folder, state
@@ -112,26 +116,44 @@ class StageTrainer:
         self.plan = [self.tokens.epoch(seed + epoch, self.stage.batch_tokens) for epoch in range(self.stage.epochs)]
         self.total = sum(len(batches) for batches in self.plan)
         network.freeze(self.stage.frozen_layers)
-        self.optimizer = torch.optim.AdamW(parameter_groups(network, self.stage), betas=(0.9, 0.98), fused=True)
+        self.half = uses_bfloat16(recipe.precision)
+        self.objective = self._objective(translations)
+        groups = parameter_groups(network, self.stage)
+        if own := list(self.objective.module.parameters()):
+            groups.append({"params": own, "lr": self.stage.head_learning_rate, "weight_decay": 0.0})
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        self.half = uses_bfloat16(recipe.precision)
-        self.losses: dict[str, float] = recipe.loss.model_dump()
         self._last_checkpoint = time.monotonic()
+
+    def _objective(self, translations: Sequence[Sequence[str]]) -> Objective:
+        if self.stage.objective == "masked_words":
+            return MaskedWordsObjective(self.network, self.tokenizer, half=self.half)
+        return LabelObjective(
+            self.network,
+            self.recipe.loss.model_dump(),
+            self.stage,
+            half=self.half,
+            translations=[tokenize(self.tokenizer, texts, self.recipe.max_tokens) for texts in translations],
+            pad_id=self.tokens.pad_id,
+        )
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Continue from a checkpoint of this stage."""
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])
         self.average = saved["average"]
+        self.objective.module.load_state_dict(saved["objective"])
         torch.set_rng_state(saved["random"])
 
     def run(self, development: Dataset | None, progress: Progress) -> None:
         """Train to the end of the stage, or until its patience is used up.
 
-        Without development texts no epoch is chosen: the last one counts.
+        Without development texts, or without labels to learn, no epoch is chosen: the last one counts.
         """
         state, stage = self.state, self.stage
+        if stage.objective != "labels":
+            development = None
         logger.info("stage %r: %d batches, %s", stage.name, self.total, "bf16" if self.half else "fp32")
         while state.epoch < stage.epochs and not self._out_of_patience():
             loss = self._train_epoch(progress)
@@ -161,16 +183,12 @@ class StageTrainer:
         return sum(losses) / max(1, len(losses))
 
     def _step(self, rows: list[int]) -> float:
-        ids, mask, targets = self.tokens.batch(rows)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
-            logits = self.network(ids, mask)
-        loss = multitask_loss(logits.float(), targets, self.losses)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self.objective.backward(self.tokens.batch(rows))
         nn.utils.clip_grad_norm_(self.network.parameters(), _MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return loss
 
     def _finish_epoch(self, loss: float, development: Dataset | None) -> None:
         state = self.state
@@ -214,6 +232,7 @@ class StageTrainer:
         content: dict[str, Tensor | Any] = {
             "network": self.network.state_dict(),
             "average": self.average,
+            "objective": self.objective.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "state": asdict(self.state),

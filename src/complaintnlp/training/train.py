@@ -135,7 +135,8 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
                 network.set_output_prior(output_prior(mixture))
             else:
                 load_heads(network, Path(recipe.start))
-        trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state)
+        translations = data.load_translations(run.corpora) if recipe.stage[state.stage].alignment else []
+        trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state, translations=translations)
         if saved is not None:
             trainer.restore(saved)
             saved = None

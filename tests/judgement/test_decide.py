@@ -36,6 +36,7 @@ def one(**parts: Any) -> Scores:
         "nps": [0.1, 0.8, 0.1],
         "at_risk": 0.0,
         "risk_reasons": [0.1] * 4,
+        "own_types": [],
     }
     values = {
         name: [*parts[name], *default[len(parts[name]) :]]

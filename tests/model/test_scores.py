@@ -123,6 +123,7 @@ WINDOWS = Scores(
     nps=np.array([[0.9, 0.1, 0.0], [0.6, 0.2, 0.2], [0.0, 0.0, 1.0]]),
     at_risk=np.array([0.1, 0.7, 0.2]),
     risk_reasons=np.array([[0.1, 0.0, 0.0, 0.0], [0.0, 0.6, 0.0, 0.0], [0.3, 0.0, 0.0, 0.5]]),
+    own_types=np.zeros((3, 0)),
 )
 
 

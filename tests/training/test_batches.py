@@ -88,14 +88,21 @@ def test_a_factor_says_how_often_a_text_occurs() -> None:
 
 def test_factors_go_by_language(annotations: Path, tokenizer: Tokenizer) -> None:
     dataset = load_hand_labels(annotations, "dev")
-    data = TokenizedData.of(dataset, tokenizer, 64, PAD, {"hy": 2.0, "zh": 0.0})
+    data = TokenizedData.of(dataset, tokenizer, 64, PAD, {"language": {"hy": 2.0, "zh": 0.0}})
     expected = [{"hy": 2.0, "zh": 0.0}.get(language, 1.0) for language in dataset["language"]]
     assert data.copies.tolist() == expected
 
 
-def test_factors_of_language_and_origin_multiply(annotations: Path, tokenizer: Tokenizer) -> None:
+def test_factors_of_language_origin_and_source_multiply(annotations: Path, tokenizer: Tokenizer) -> None:
     dataset = load_hand_labels(annotations, "train")
-    data = TokenizedData.of(dataset, tokenizer, 64, PAD, {"hy": 1.5, "adapted": 3.0})
-    copies = dict(zip(zip(dataset["language"], dataset["origin"], strict=True), data.copies, strict=True))
-    assert copies["hy", "adapted"] == 4.5
-    assert copies["en", "real"] == 1.0
+    factors = {"language": {"hy": 1.5}, "origin": {"adapted": 3.0}, "source": {dataset["source"][0]: 2.0}}
+    data = TokenizedData.of(dataset, tokenizer, 64, PAD, factors)
+    columns = [dataset[name] for name in ("language", "origin", "source")]
+    expected = [
+        (1.5 if code == "hy" else 1.0)
+        * (3.0 if origin == "adapted" else 1.0)
+        * (2.0 if source == columns[2][0] else 1.0)
+        for code, origin, source in zip(*columns, strict=True)
+    ]
+    assert data.copies.tolist() == expected
+    assert set(expected) == {2.0, 9.0}

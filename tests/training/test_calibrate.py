@@ -115,6 +115,7 @@ def scores_with(types: np.ndarray, at_risk: np.ndarray) -> Scores:
         nps=np.full((count, 3), 1 / 3),
         at_risk=at_risk,
         risk_reasons=np.full((count, 4), 0.3),
+        own_types=np.zeros((count, 0)),
     )
 
 

@@ -40,6 +40,7 @@ def gold_and_scores() -> tuple[Gold, Scores]:
         nps=np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]),
         at_risk=np.array([0.9, 0.6, 0.4, 0.2]),
         risk_reasons=np.full((4, 4), 0.1),
+        own_types=np.zeros((4, 0)),
     )
     return gold, scores
 

@@ -41,6 +41,7 @@ def scores_with(types: np.ndarray, at_risk: np.ndarray) -> Scores:
         nps=np.tile([0.8, 0.1, 0.1], (count, 1)),
         at_risk=at_risk,
         risk_reasons=np.full((count, 4), 0.1),
+        own_types=np.zeros((count, 0)),
     )
 
 

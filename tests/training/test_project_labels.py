@@ -50,6 +50,7 @@ def test_labels_by_id_keep_no_text_and_find_it_again(corpora: Path, tmp_path: Pa
     assert rows[first]["text"] == texts[first]
     assert (rows[first]["failure_types"], rows[first]["primary"]) == ("delay_wait", "delay_wait")
     assert (rows[second]["failure_types"], rows[second]["primary"]) == ("", "")
+    assert {row["split"] for row in rows.values()} == {"train"}
     assert rows[first]["source"] == "app-reviews"
     assert rows[first]["language"] == "en"
 
@@ -126,7 +127,7 @@ def test_a_wrong_label_is_named_and_nothing_is_written(
         (json.dumps({"text": "x", "lang": "de", **LABELS}), "lang 'de' is not one of"),
         (
             json.dumps({"text": "x", "lang": "hy", "source": "web", **LABELS}),
-            "source 'web' is not one of written, written-after-cases",
+            "source 'web' is not one of written, written-after-cases, written-comments, written-bare-facts",
         ),
     ],
 )

@@ -32,7 +32,9 @@ def scores(nps: list[list[float]], intensity: list[list[float]] | None = None) -
     """Scores whose NPS probabilities, and P(level > 0) to P(level > 3), are these."""
     blank = scores_from_logits(np.zeros((len(nps), LOGIT_COUNT)), Calibration())
     above = np.array(intensity) if intensity is not None else blank.intensity_above
-    return Scores(blank.failure_types, blank.primary, above, np.array(nps), blank.at_risk, blank.risk_reasons)
+    return Scores(
+        blank.failure_types, blank.primary, above, np.array(nps), blank.at_risk, blank.risk_reasons, blank.own_types
+    )
 
 
 @pytest.mark.parametrize(

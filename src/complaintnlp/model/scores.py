@@ -89,7 +89,7 @@ class Scores:
         nps: ``(n, 3)`` detractor, passive, promoter; rows sum to 1.
         at_risk: ``(n,)``.
         risk_reasons: ``(n, 4)`` for R1-R4, each independent.
-        own_types: ``(n, k)``, of the model's own failure types, each independent; k = 0 where they are left out.
+        own_types: ``(n, k)``, of the model's own failure types, each independent.
     """
 
     failure_types: Array
@@ -98,11 +98,7 @@ class Scores:
     nps: Array
     at_risk: Array
     risk_reasons: Array
-    own_types: Array = None  # type: ignore[assignment] # an array once it is made
-
-    def __post_init__(self) -> None:
-        if self.own_types is None:
-            object.__setattr__(self, "own_types", np.zeros((len(self), 0)))
+    own_types: Array
 
     def __len__(self) -> int:
         return len(self.at_risk)

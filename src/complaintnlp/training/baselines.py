@@ -89,6 +89,7 @@ def fit_baseline(features: Any, gold: Gold, others: Mapping[str, Any], *, streng
             nps=_all_classes(nps, rows, len(NPS_CLASS_IDS)),
             at_risk=risk.predict_proba(rows)[:, 1],
             risk_reasons=reasons.predict_proba(rows),
+            own_types=np.zeros((rows.shape[0], 0)),
         )
     return scored
 

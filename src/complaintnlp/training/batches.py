@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -38,19 +38,24 @@ class TokenizedData:
 
     @classmethod
     def of(
-        cls, dataset: Dataset, tokenizer: Tokenizer, max_tokens: int, pad_id: int, factors: Mapping[str, float]
+        cls,
+        dataset: Dataset,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        pad_id: int,
+        factors: Mapping[str, Mapping[Any, float]],
     ) -> TokenizedData:
         """Tokenise a data set.
 
-        ``factors`` say how often hand-labelled texts of a language and of an origin occur in an epoch: both multiply,
-        once by default. Weakly labelled texts occur once.
+        ``factors`` say, by column (``language``, ``origin``, ``source``) and value, how often hand-labelled texts occur
+        in an epoch: once by default, and all factors multiply. Weakly labelled texts occur once.
         """
         columns = [name for name in ("weight", *HEADS, OWN_TYPES) if name in dataset.column_names]
         targets = {name: torch.tensor(np.asarray(dataset[name]), dtype=torch.float32) for name in columns}
-        origins = zip(dataset["language"], dataset["origin"], strict=True)
-        copies = np.array(
-            [1.0 if origin == "weak" else factors.get(code, 1.0) * factors.get(origin, 1.0) for code, origin in origins]
-        )
+        copies = np.ones(len(dataset))
+        for column, factor_of in factors.items():
+            copies *= [factor_of.get(value, 1.0) for value in dataset[column]]
+        copies[np.asarray(dataset["origin"]) == "weak"] = 1.0
         return cls(tokenize(tokenizer, dataset["text"], max_tokens), targets, copies, pad_id)
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, dict[str, Tensor]]:

@@ -147,7 +147,8 @@ def add_labels(files: Iterable[Path], project: Path, corpora: Path) -> Counter[s
                 row = _own_text_row(answer, place)
                 tables.setdefault(project / "written" / f"{answer['lang']}.csv", {})[row["id"]] = row
             else:
-                row = _row(answer, place, str(answer.get("id")), "real", "")
+                # Public texts are labelled to be learned from: dev and test splits of them are the annotations'.
+                row = _row(answer, place, str(answer.get("id")), "real", "") | {"split": "train"}
                 by_id[row["id"]] = row
     if by_id:
         for text in read_corpora(corpora):

@@ -77,7 +77,8 @@ class StageSection(_Section):
         batch_tokens: padded tokens a batch.
         warmup: share of the steps in which the rate rises; it falls linearly to zero after.
         language_factors: how often a language's hand-labelled texts occur an epoch.
-        origin_factors: the same for an origin (``real``, ``adapted``, ``written``); both factors multiply.
+        origin_factors: the same for an origin (``real``, ``adapted``, ``written``).
+        source_factors: the same for a source; all three factors multiply.
         patience: stop after so many epochs without a better development score; None trains to the end.
         frozen_layers: 0 freezes the embeddings, n also the n lowest layers; None lets everything learn.
         ema_decay: decay of the moving average of the weights that is evaluated and kept; 0 keeps the last weights.
@@ -106,6 +107,7 @@ class StageSection(_Section):
     warmup: float = Field(default=0.1, ge=0, le=1)
     language_factors: dict[LanguageCode, float] = {}
     origin_factors: dict[Literal["real", "adapted", "written"], float] = {}
+    source_factors: dict[str, float] = {}
     patience: int | None = Field(default=None, ge=1)
     frozen_layers: int | None = Field(default=None, ge=0)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)

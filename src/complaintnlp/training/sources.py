@@ -19,7 +19,13 @@ AFTER_CASES: Final = "written-after-cases"
 """Source of texts written for the project after a situation that a public text tells: the same failures and the same
 feeling, another customer, other things, other words."""
 
-OWN_SOURCES: Final = (WRITTEN, AFTER_CASES)
+COMMENTS: Final = "written-comments"
+"""Source of texts written for the project as people comment below posts of public bodies and firms."""
+
+BARE_FACTS: Final = "written-bare-facts"
+"""Source of texts written for the project that report an event in a few words, and of texts like them without one."""
+
+OWN_SOURCES: Final = (WRITTEN, AFTER_CASES, COMMENTS, BARE_FACTS)
 
 
 class _Table(BaseModel):

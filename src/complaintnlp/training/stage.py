@@ -104,13 +104,13 @@ class StageTrainer:
         self.recipe, self.network, self.tokenizer = recipe, network, tokenizer
         self.folder, self.state = folder, state
         self.stage: StageSection = recipe.stage[state.stage]
-        factors = (*self.stage.language_factors.items(), *self.stage.origin_factors.items())
+        stage = self.stage
         self.tokens = TokenizedData.of(
             mixture,
             tokenizer,
             recipe.max_tokens,
             network.encoder.config.pad_token_id,
-            {str(name): factor for name, factor in factors},
+            {"language": stage.language_factors, "origin": stage.origin_factors, "source": stage.source_factors},
         )
         seed = recipe.seed + 1000 * state.stage
         self.plan = [self.tokens.epoch(seed + epoch, self.stage.batch_tokens) for epoch in range(self.stage.epochs)]

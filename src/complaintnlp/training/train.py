@@ -33,7 +33,7 @@ from complaintnlp.training.perturb import perturb
 from complaintnlp.training.project_labels import load_training_labels
 from complaintnlp.training.recipe import Change, Recipe, StageSection
 from complaintnlp.training.soft_labels import load_soft_labels
-from complaintnlp.training.sources import REGISTER_FILE, WRITTEN, load_sources, permissive_names
+from complaintnlp.training.sources import AFTER_CASES, OWN_SOURCES, REGISTER_FILE, load_sources, permissive_names
 from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
 from complaintnlp.training.vocabulary import count_pieces, pieces_to_keep, trim
 
@@ -86,7 +86,7 @@ class Run:
             return None
         if self.project is None:
             raise ConfigurationError(f"licences = 'permissive' needs the register {REGISTER_FILE}; name --project")
-        return permissive_names(load_sources(self.project / REGISTER_FILE)) | {WRITTEN}
+        return permissive_names(load_sources(self.project / REGISTER_FILE)) | (set(OWN_SOURCES) - {AFTER_CASES})
 
     def allows(self, source: str) -> bool:
         """Whether the run may learn from this source."""

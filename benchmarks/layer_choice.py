@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
@@ -62,9 +61,10 @@ def main() -> None:
         choices += combinations(range(len(layers)), arguments.keep)
     if not choices:
         parser.error("name --keep or --layers")
+    if any(layer >= len(layers) for kept in choices for layer in kept):
+        parser.error(f"{arguments.run} has {len(layers)} layers, counted from 0")
     whole = logits(tuple(range(len(layers)))).ravel()
-    with torch.inference_mode():
-        found = [(float(np.corrcoef(whole, logits(kept).ravel())[0, 1]), kept) for kept in choices]
+    found = [(float(np.corrcoef(whole, logits(kept).ravel())[0, 1]), kept) for kept in choices]
     found.sort(reverse=True)
     print("\n".join(table_head("correlation of logits", "layers kept")))
     shown = found if len(found) <= 2 * _SHOWN else [*found[:_SHOWN], *found[-_SHOWN:]]

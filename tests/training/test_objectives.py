@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertModel
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, LOGIT_COUNT
 from complaintnlp.training.network import ComplaintNetwork, multitask_loss
 from complaintnlp.training.objectives import (
@@ -119,29 +120,29 @@ def test_adversarial_noise_adds_the_gradient_of_a_harder_batch(network: Complain
         assert torch.allclose(gradient, both[name], atol=1e-6), name
 
 
-def test_noise_has_the_asked_size_and_raises_the_loss() -> None:
+def test_noise_has_the_asked_size_raises_the_loss_and_leaves_nothing_behind() -> None:
     table = nn.Embedding(10, 4)
-    noise = AdversarialNoise(table)
-    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    ids, mask = torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
 
     def loss_of(vectors: Tensor) -> Tensor:
-        return (vectors**2).sum()
+        return (vectors**2 * mask.unsqueeze(-1)).sum()
 
-    plain = table(ids)
-    loss_of(plain).backward()  # type: ignore[no-untyped-call]
-    noise.aim(0.1)
-    moved = table(ids)
-    size = (moved - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)
-    assert torch.allclose(size, torch.tensor([0.1, 0.1]), atol=1e-6)
+    with AdversarialNoise(table) as noise:
+        plain = table(ids)
+        loss_of(plain).backward()  # type: ignore[no-untyped-call]
+        noise.aim(0.1, mask)
+        moved = table(ids)
+    size = (moved - plain).flatten(1).norm(dim=1) / (plain * mask.unsqueeze(-1)).flatten(1).norm(dim=1)
+    assert torch.allclose(size, torch.tensor([0.1, 0.1]), atol=1e-6)  # padding counts in neither
+    assert torch.equal(moved[1, 2], plain[1, 2])
     assert loss_of(moved).item() > loss_of(plain).item()
-    noise.clear()
-    with torch.no_grad():
-        assert torch.equal(table(ids), plain)
+    assert torch.equal(table(ids), plain)
+    assert not table._forward_hooks
 
 
 def test_noise_without_a_pass_is_refused() -> None:
-    with pytest.raises(RuntimeError, match="no backward pass"):
-        AdversarialNoise(nn.Embedding(3, 2)).aim(0.1)
+    with AdversarialNoise(nn.Embedding(3, 2)) as noise, pytest.raises(RuntimeError, match="no backward pass"):
+        noise.aim(0.1, torch.ones(1, 1))
 
 
 def test_special_tokens_are_never_left_out_and_a_seventh_of_the_others_is() -> None:
@@ -156,6 +157,12 @@ def test_special_tokens_are_never_left_out_and_a_seventh_of_the_others_is() -> N
     assert torch.equal(shown[~asked], ids[~asked])
     assert (shown[asked] == 2).float().mean().item() == pytest.approx(0.8, abs=0.03)
     assert (shown[asked] == ids[asked]).float().mean().item() == pytest.approx(0.1, abs=0.03)
+
+
+def test_an_encoder_without_a_mask_is_refused(network: ComplaintNetwork, tokenizer_json: str) -> None:
+    other = Tokenizer.from_str(tokenizer_json.replace("<mask>", "<blank>"))
+    with pytest.raises(ConfigurationError, match=r"needs an encoder whose vocabulary has <mask> or \[MASK\]"):
+        MaskedWordsObjective(network, other, half=False)
 
 
 def test_words_left_out_are_learned_and_the_heads_stay(network: ComplaintNetwork, tokenizer: Tokenizer) -> None:

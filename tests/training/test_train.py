@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,73 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
         # The loss of the broken epoch is the mean of what was trained after the interruption.
         assert entry["score"] == other["score"]
         assert (entry["stage"], entry["epoch"]) == (other["stage"], other["epoch"])
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [{**HAND, "r_drop": 1.0, "fgm": 0.1}],
+        [{**HAND, "alignment": 0.5}],
+        [{**HAND, "name": "words", "objective": "masked_words", "weak": True, "weak_per_source": 5}, HAND],
+    ],
+    ids=["r_drop and fgm", "alignment", "masked_words"],
+)
+def test_a_run_with_another_objective_goes_on_where_it_was(
+    stages: list[dict[str, Any]], make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "CHECKPOINT_SECONDS", 0.0)
+    whole, broken = make_run("whole", stages), make_run("broken", stages)
+    history = train(whole)
+    broken.progress = interrupt_at(2, stages[0]["name"])
+    with pytest.raises(InterruptionError):
+        train(broken)
+    broken.progress = lambda _text, _done, _total: None
+    train(broken, resume=True)
+    weights, others = load_file(whole.weights), load_file(broken.weights)
+    assert all(torch.equal(tensor, others[name]) for name, tensor in weights.items())
+    assert [bool(entry["dev"]) for entry in history] == [each["name"] != "words" for each in stages for _ in range(2)]
+
+
+def test_words_come_before_labels_and_the_prior_is_that_of_the_labels(make_run: Callable[..., Run]) -> None:
+    words = {**HAND, "name": "words", "objective": "masked_words", "weak": True, "weak_per_source": 20, "epochs": 1}
+    still = {**HAND, "learning_rate": 1e-12, "head_learning_rate": 1e-12, "epochs": 1}
+    run = make_run("words", [words, still])
+    train(run)
+    prior = output_prior(load_mixture(run, run.recipe.stage[1]))
+    assert torch.allclose(load_file(run.weights)["heads.bias"], prior, atol=1e-5)
+    with pytest.raises(ValueError, match="the last stage must have objective = 'labels'"):
+        make_run("none", [words])
+
+
+def test_a_checkpoint_from_before_there_were_objectives_is_resumed(
+    make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "CHECKPOINT_SECONDS", 0.0)
+    run = make_run("old", [HAND])
+    run.progress = interrupt_at(2, "hand")
+    with pytest.raises(InterruptionError):
+        train(run)
+    saved = torch.load(run.folder / "checkpoint.pt", weights_only=True)
+    del saved["objective"]
+    torch.save(saved, run.folder / "checkpoint.pt")
+    run.progress = lambda _text, _done, _total: None
+    assert len(train(run, resume=True)) == 2
+
+
+def test_alignment_without_parallel_texts_is_refused(
+    make_run: Callable[..., Run], corpora_folder: Callable[..., Path]
+) -> None:
+    run = make_run("alone", [{**HAND, "alignment": 0.5}])
+    rows = {code: list(read_corpora(run.corpora, (code,))) for code in LANGUAGES}
+    run.corpora = corpora_folder(rows | {code: [] for code in LANGUAGES if code != "en"})
+    with pytest.raises(ConfigurationError, match=r"alignment needs texts that say the same.*has 0 of them"):
+        train(run)
+
+
+def test_a_factor_of_an_unknown_source_is_refused(make_run: Callable[..., Run]) -> None:
+    run = make_run("misspelt", [{**HAND, "source_factors": {"writen": 3.0}}])
+    with pytest.raises(ConfigurationError, match="source_factors name writen, of which there is no hand-labelled text"):
+        load_mixture(run, run.recipe.stage[0])
 
 
 def test_training_stops_when_no_epoch_is_better(make_run: Callable[..., Run]) -> None:

@@ -44,6 +44,7 @@ COLUMNS: Final = (
 
 _UNKNOWN: Final = math.nan
 _LONGEST_FIELD: Final = 10_000_000
+_FEWEST_TRANSLATIONS: Final = 2
 
 FEATURES: Final = Features(
     {
@@ -345,13 +346,26 @@ def load_weak_labels(
     return Dataset.from_list(list(rows()), features=FEATURES)
 
 
-def load_translations(folder: Path) -> list[list[str]]:
-    """Voice commands that say the same in two languages or more, as the model reads them; test texts left out."""
-    groups: dict[str, list[str]] = defaultdict(list)
+def load_translations(folder: Path, held_out: HeldOut) -> list[list[str]]:
+    """Voice commands that say the same in two languages or more, as the model reads them; test texts left out.
+
+    Raises:
+        ConfigurationError: there are not two of them.
+    """
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
     for row in read_corpora(folder):
-        if row["source"] == "massive" and not is_out_of_domain_test(row):
-            groups[str(row["labels"]["massive_id"])].append(model_text(row["text"], row["lang"]))
-    return [texts for texts in groups.values() if len(texts) > 1]
+        number = row["labels"].get("massive_id")
+        if number is None or is_out_of_domain_test(row) or held_out.holds(row["id"], row["text"]):
+            continue
+        if text := model_text(row["text"], row["lang"]):
+            groups[str(number)][row["lang"]] = text
+    translations = [list(texts.values()) for texts in groups.values() if len(texts) > 1]
+    if len(translations) < _FEWEST_TRANSLATIONS:
+        raise ConfigurationError(
+            f"alignment needs texts that say the same in two languages; {folder} has {len(translations)} of them "
+            "(rows with a massive_id): leave alignment out, or name other --corpora"
+        )
+    return translations
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -1,6 +1,6 @@
 """What a batch asks of the network: its labels, and what keeps it from leaning on chance; or the words left out.
 
-The further objectives are off in every released recipe; ``training/experiments.md`` says what each is worth.
+What stands beside the labels is off by default; ``training/experiments.md`` says what each was worth.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from complaintnlp.errors import ConfigurationError
 from complaintnlp.model.scores import HEADS, SOFTMAX_HEADS
 from complaintnlp.training.batches import pad
 from complaintnlp.training.network import ComplaintNetwork, multitask_loss
 from complaintnlp.training.recipe import StageSection
 
 MASKED_SHARE: Final = 0.15
+MASK_TOKENS: Final = ("<mask>", "[MASK]")
 _KEPT_SHARE, _RANDOM_SHARE = 0.1, 0.1
 _NOT_PREDICTED: Final = -100
 _PAIRS: Final = 24
@@ -65,18 +67,22 @@ class LabelObjective:
         self.network, self.loss_weights, self.stage, self.half = network, loss_weights, stage, half
         self.translations, self.pad_id = translations, pad_id
         self.module = nn.Module()
-        self.noise = AdversarialNoise(network.encoder.embeddings) if stage.fgm else None
 
     def backward(self, batch: Batch) -> float:
         """Add the gradients of a batch; its loss without noise."""
+        if not self.stage.fgm:
+            return self._backward(batch)
+        with AdversarialNoise(self.network.encoder.embeddings) as noise:
+            loss = self._backward(batch)
+            noise.aim(self.stage.fgm, batch[1])
+            self._loss(batch).backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def _backward(self, batch: Batch) -> float:
         loss = self._loss(batch)
-        if self.stage.alignment and self.translations:
+        if self.stage.alignment:
             loss = loss + self.stage.alignment * self._alignment()
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.noise is not None:
-            self.noise.aim(self.stage.fgm)
-            self._loss(batch).backward()  # type: ignore[no-untyped-call]
-            self.noise.clear()
         return float(loss.detach())
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -125,7 +131,13 @@ class MaskedWordsObjective:
         width = network.encoder.config.hidden_size
         self.module: nn.Module = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
         special = {token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()}
-        self.mask_id = special.get("<mask>", special["<unk>"])
+        named = [special[name] for name in MASK_TOKENS if name in special]
+        if not named:
+            raise ConfigurationError(
+                f"objective = 'masked_words' needs an encoder whose vocabulary has {' or '.join(MASK_TOKENS)}; "
+                "this one has neither: train with objective = 'labels'"
+            )
+        self.mask_id = named[0]
         self.special = torch.tensor(sorted(special.values()))
 
     def backward(self, batch: Batch) -> float:
@@ -148,24 +160,33 @@ class AdversarialNoise:
     """Noise on a text's token vectors, in the direction in which its loss grows.
 
     "FGM": Miyato, Dai and Goodfellow 2017, "Adversarial training methods for semi-supervised text classification".
+    Used as a context: what it hangs on the embeddings is gone afterwards.
     """
 
     def __init__(self, embeddings: nn.Module) -> None:
         self._vectors: Tensor | None = None
         self._noise: Tensor | None = None
-        embeddings.register_forward_hook(self._add)
+        self._hook = embeddings.register_forward_hook(self._add)
 
-    def aim(self, size: float) -> None:
-        """Add noise in the next passes, of ``size`` times the norm of the text's vectors in the last one."""
+    def __enter__(self) -> AdversarialNoise:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def aim(self, size: float, mask: Tensor) -> None:
+        """Add noise in the next passes, of ``size`` times the norm of the text's vectors in the first one.
+
+        Args:
+            size: share of the norm.
+            mask: ``(n, length)``, 1 on tokens and 0 on padding, which counts in neither norm.
+        """
         if self._vectors is None or self._vectors.grad is None:
             raise RuntimeError("no backward pass has gone through the embeddings")
-        gradient, vectors = self._vectors.grad, self._vectors.detach()
+        shown = mask.unsqueeze(-1)
+        gradient, vectors = self._vectors.grad * shown, self._vectors.detach() * shown
         norm = gradient.flatten(1).norm(dim=1).clamp(min=1e-12).reshape(-1, 1, 1)
         self._noise = size * vectors.flatten(1).norm(dim=1).reshape(-1, 1, 1) * gradient / norm
-
-    def clear(self) -> None:
-        """Add none from here on."""
-        self._noise = self._vectors = None
 
     def _add(self, _module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         if self._noise is not None:
@@ -180,9 +201,11 @@ class AdversarialNoise:
 
 
 def consistency_loss(first: Tensor, second: Tensor, loss_weights: dict[str, float]) -> Tensor:
-    """Symmetric divergence of two views ``(n, outputs)`` of a batch that differ by dropout alone, mean over outputs.
+    """Symmetric divergence of two views ``(n, outputs)`` of a batch that differ by dropout alone.
 
-    "R-Drop": Liang et al. 2021. KL(p, q) + KL(q, p) is the sum of (p - q)(log p - log q), halved here.
+    "R-Drop" (Liang et al. 2021): half of KL(p, q) + KL(q, p), which is the sum of (p - q)(log p - log q); a mean over
+    the texts and outputs of each head, the heads weighted as in the loss. All texts count alike; own failure types do
+    not count.
     """
     total = first.new_zeros(())
     for head, part in HEADS.items():

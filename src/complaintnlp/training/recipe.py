@@ -13,6 +13,7 @@ from complaintnlp.records import LanguageCode, explain
 from complaintnlp.training.encoder import PACKAGED_ENCODER
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(ge=0)]
 Change = Literal["typos", "no_diacritics", "traditional", "emoji", "code_mixing"]
 """Changes of `complaintnlp.training.perturb` under which all labels stay and the text is read as it is."""
 
@@ -38,8 +39,8 @@ class DataSection(_Section):
     """Which texts may be learned from: of ``all`` sources, or only of those that the register calls ``permissive``.
 
     This limits the texts with native, soft and hand labels and those that the vocabulary is counted on. Texts written
-    for the project are always allowed; development and test texts stay those of all sources. What another run has
-    learned (``start``, ``soft``) follows that run's recipe.
+    for the project are allowed, but for those after the situation of a public text; development and test texts stay
+    those of all sources. What another run has learned (``start``, ``soft``) follows that run's recipe.
     """
 
     licences: Literal["all", "permissive"] = "all"
@@ -83,7 +84,8 @@ class StageSection(_Section):
         frozen_layers: 0 freezes the embeddings, n also the n lowest layers; None lets everything learn.
         ema_decay: decay of the moving average of the weights that is evaluated and kept; 0 keeps the last weights.
         objective: ``labels``; or ``masked_words``, which ignores them and guesses tokens left out of the same texts.
-        r_drop: weight of the divergence between two passes of a batch that differ by dropout (Liang et al. 2021).
+        r_drop: weight of the divergence between two passes of a batch that differ by dropout, beside the mean of their
+            losses: half the alpha of Liang et al. 2021.
         fgm: a second pass of each batch with adversarial noise of this share of the token vectors' norm
             (Miyato et al. 2017).
         alignment: weight of a contrast that draws together parallel texts of two languages.
@@ -105,9 +107,9 @@ class StageSection(_Section):
     weight_decay: float = Field(default=0.01, ge=0)
     batch_tokens: int = Field(default=2048, ge=64)
     warmup: float = Field(default=0.1, ge=0, le=1)
-    language_factors: dict[LanguageCode, float] = {}
-    origin_factors: dict[Literal["real", "adapted", "written"], float] = {}
-    source_factors: dict[str, float] = {}
+    language_factors: dict[LanguageCode, Factor] = {}
+    origin_factors: dict[Literal["real", "adapted", "written"], Factor] = {}
+    source_factors: dict[str, Factor] = {}
     patience: int | None = Field(default=None, ge=1)
     frozen_layers: int | None = Field(default=None, ge=0)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
@@ -161,9 +163,11 @@ class Recipe(_Section):
     stage: list[StageSection] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _whole_start(self) -> Recipe:
+    def _check(self) -> Recipe:
         if self.start_share and (self.start is None or self.encoder.layers is not None):
             raise ValueError("start_share needs a start whose layers are all kept")
+        if self.stage[-1].objective != "labels":
+            raise ValueError("the last stage must have objective = 'labels', or the heads learn nothing")
         return self
 
 

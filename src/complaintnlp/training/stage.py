@@ -143,7 +143,7 @@ class StageTrainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.schedule.load_state_dict(saved["schedule"])
         self.average = saved["average"]
-        self.objective.module.load_state_dict(saved["objective"])
+        self.objective.module.load_state_dict(saved.get("objective", {}))  # absent before 0.6.0
         torch.set_rng_state(saved["random"])
 
     def run(self, development: Dataset | None, progress: Progress) -> None:
@@ -184,7 +184,8 @@ class StageTrainer:
 
     def _step(self, rows: list[int]) -> float:
         loss = self.objective.backward(self.tokens.batch(rows))
-        nn.utils.clip_grad_norm_(self.network.parameters(), _MAX_GRADIENT_NORM)
+        learned = (*self.network.parameters(), *self.objective.module.parameters())
+        nn.utils.clip_grad_norm_(learned, _MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -130,12 +130,13 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     while state.stage < len(recipe.stage):
         mixture = load_mixture(run, recipe.stage[state.stage])
         _note_data(run, recipe.stage[state.stage].name, mixture)
-        if state.stage == 0 and saved is None:
-            if recipe.start is None:
-                network.set_output_prior(output_prior(mixture))
-            else:
-                load_heads(network, Path(recipe.start))
-        translations = data.load_translations(run.corpora) if recipe.stage[state.stage].alignment else []
+        if state.stage == 0 and saved is None and recipe.start is not None:
+            load_heads(network, Path(recipe.start))
+        if state.stage == first_labels(recipe) and saved is None and recipe.start is None:
+            network.set_output_prior(output_prior(mixture))
+        translations = []
+        if recipe.stage[state.stage].alignment:
+            translations = data.load_translations(run.corpora, data.HeldOut.of(run.annotations))
         trainer = StageTrainer(recipe, network, tokenizer, mixture, folder, state, translations=translations)
         if saved is not None:
             trainer.restore(saved)
@@ -149,6 +150,11 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     save_encoder(network.encoder, tokenizer, run.folder / "encoder")
     folder.checkpoint.unlink(missing_ok=True)
     return state.history
+
+
+def first_labels(recipe: Recipe) -> int:
+    """The first stage that learns labels, counted from 0."""
+    return next(number for number, stage in enumerate(recipe.stage) if stage.objective == "labels")
 
 
 def _check_folder(run: Run, folder: StageFolder, resume: bool) -> None:
@@ -293,6 +299,12 @@ def load_mixture(run: Run, stage: StageSection) -> Dataset:
     if not parts:
         raise ConfigurationError(f"stage {stage.name!r} has no data: set one of hand, weak, soft")
     mixture = _allowed(run, concatenate_datasets(parts))
+    labelled = {source for source, origin in zip(mixture["source"], mixture["origin"], strict=True) if origin != "weak"}
+    if unknown := sorted(set(stage.source_factors) - labelled):
+        raise ConfigurationError(
+            f"stage {stage.name!r}: source_factors name {', '.join(unknown)}, of which there is no hand-labelled text; "
+            f"there are {', '.join(sorted(labelled)) or 'none'}"
+        )
     if not len(mixture):
         raise ConfigurationError(f"stage {stage.name!r} has no text of an allowed source; see licences in the recipe")
     return mixture

@@ -1,6 +1,6 @@
 """What a batch asks of the network: its labels, and what keeps it from leaning on chance; or the words left out.
 
-What stands beside the labels is off by default; ``training/experiments.md`` says what each was worth.
+What stands beside the labels is off by default.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import cohen_kappa_score, f1_score
 
 from complaintnlp.model.folder import read_model_folder
 from complaintnlp.model.runtime import Runtime
@@ -76,11 +76,6 @@ def shuffled_folds(ids: Sequence[str], shuffle: int) -> NDArray[np.int64]:
     return np.array([int(digest[:6], 16) % FOLDS for digest in digests])
 
 
-def micro_f1(said: Marks, gold: Marks) -> float:
-    """F1 over all texts and types."""
-    return float(2 * (said & gold).sum() / max((said.sum() + gold.sum()), 1))
-
-
 def kappa(said: NDArray[Any], gold: NDArray[Any]) -> float:
     """Quadratic-weighted kappa."""
     return float(cohen_kappa_score(said, gold, weights="quadratic", labels=range(len(INTENSITY_LEVELS))))
@@ -119,7 +114,7 @@ def main() -> None:
             fold, said = shuffled_folds(texts["id"], shuffle), np.zeros_like(y)
             for inside in (fold == number for number in range(FOLDS)):
                 said[inside] = fit(p[~inside], y[~inside], codes[~inside])(p[inside], codes[inside])
-            figures.append([micro_f1(said[each], y[each]) for each in rows.values()])
+            figures.append([f1_score(y[each], said[each], average="micro") for each in rows.values()])
         print(table_row([title, *(f"{figure:.4f}" for figure in np.mean(figures, axis=0))]))
 
     passed, expected, level = scores.intensity_above, scores.expected_intensity.astype(np.float64), gold.intensity

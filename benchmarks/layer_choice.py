@@ -11,19 +11,18 @@ many layers are tried, with --layers one.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import nn
 
 from complaintnlp.training.dataset import load_hand_labels
-from complaintnlp.training.encoder import load_encoder
-from complaintnlp.training.network import ComplaintNetwork
+from complaintnlp.training.network import keep_layers
 from complaintnlp.training.predict import predict_logits
+from complaintnlp.training.release import load_run
 from complaintnlp.training.stage import uses_bfloat16
 from complaintnlp.training.tables import table_head, table_row
 
@@ -43,17 +42,12 @@ def main() -> None:
 
     texts = load_hand_labels(arguments.annotations, "dev", evaluation_only=False).shuffle(seed=1)
     texts = texts.select(range(min(arguments.texts, len(texts))))["text"]
-    encoder, tokenizer = load_encoder(str(arguments.run / "base"))
-    network = ComplaintNetwork(encoder)
-    network.load_state_dict(load_file(arguments.run / "network.safetensors"))
-    network.eval()
-    layers = list(encoder.encoder.layer)
+    network, tokenizer, _ = load_run(arguments.run)
+    layers = network.encoder.encoder.layer
 
-    def logits(kept: tuple[int, ...]) -> NDArray[np.float32]:
-        encoder.encoder.layer = nn.ModuleList(layers[layer] for layer in kept)
-        for index, layer in enumerate(encoder.encoder.layer):
-            layer.attention.self.layer_idx = index
-        encoder.config.num_hidden_layers = len(kept)
+    def logits(kept: Sequence[int]) -> NDArray[np.float32]:
+        network.encoder.encoder.layer = layers
+        keep_layers(network.encoder, list(kept))
         return predict_logits(network, tokenizer, texts, _MAX_TOKENS, half=uses_bfloat16("auto"))
 
     choices = [tuple(int(part) for part in named.split(",")) for named in arguments.layers]
@@ -61,9 +55,7 @@ def main() -> None:
         choices += combinations(range(len(layers)), arguments.keep)
     if not choices:
         parser.error("name --keep or --layers")
-    if any(layer >= len(layers) for kept in choices for layer in kept):
-        parser.error(f"{arguments.run} has {len(layers)} layers, counted from 0")
-    whole = logits(tuple(range(len(layers)))).ravel()
+    whole = logits(range(len(layers))).ravel()
     found = [(float(np.corrcoef(whole, logits(kept).ravel())[0, 1]), kept) for kept in choices]
     found.sort(reverse=True)
     print("\n".join(table_head("correlation of logits", "layers kept")))

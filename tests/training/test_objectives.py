@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from complaintnlp.training.objectives import (
     Batch,
     LabelObjective,
     MaskedWordsObjective,
+    Objective,
     consistency_loss,
     masked,
 )
@@ -44,6 +46,17 @@ def batch_of(network: ComplaintNetwork, rows: int = 4, length: int = 6) -> Batch
 
 def objective(network: ComplaintNetwork, **settings: float) -> LabelObjective:
     return LabelObjective(network, LOSSES, StageSection.model_validate({"name": "x", **settings}), half=False)
+
+
+def learn(asked: Objective, batch: Batch, parameters: Iterable[Tensor], *, steps: int, rate: float) -> list[float]:
+    """Train on one batch; the loss of each step."""
+    optimizer = torch.optim.Adam(list(parameters), lr=rate)
+    losses = []
+    for _ in range(steps):
+        losses.append(asked.backward(batch))
+        optimizer.step()
+        optimizer.zero_grad()
+    return losses
 
 
 def gradients(network: ComplaintNetwork) -> dict[str, Tensor]:
@@ -94,12 +107,7 @@ def test_r_drop_pulls_two_passes_together(encoder: BertModel) -> None:
         torch.manual_seed(2)
         network = ComplaintNetwork(copy.deepcopy(encoder), dropout=0.5).train()
         batch = batch_of(network)
-        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-        asked = objective(network, r_drop=weight)
-        for _ in range(100):
-            asked.backward(batch)
-            optimizer.step()
-            optimizer.zero_grad()
+        learn(objective(network, r_drop=weight), batch, network.parameters(), steps=100, rate=1e-3)
         after[weight] = disagreement(network, batch)
     assert after[300.0] < after[0.0] / 2
 
@@ -169,14 +177,8 @@ def test_words_left_out_are_learned_and_the_heads_stay(network: ComplaintNetwork
     torch.manual_seed(0)
     batch = batch_of(network, rows=8, length=12)
     asked = MaskedWordsObjective(network, tokenizer, half=False)
-    parameters = [*network.parameters(), *asked.module.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=5e-3)
     heads = network.heads.weight.detach().clone()
-    losses = []
-    for _ in range(150):
-        losses.append(asked.backward(batch))
-        optimizer.step()
-        optimizer.zero_grad()
+    losses = learn(asked, batch, [*network.parameters(), *asked.module.parameters()], steps=150, rate=5e-3)
     assert sum(losses[-5:]) < sum(losses[:5]) / 2
     assert torch.equal(network.heads.weight, heads)
 
@@ -193,13 +195,7 @@ def test_alignment_draws_parallel_texts_together(network: ComplaintNetwork) -> N
         translations=translations,
         pad_id=1,
     )
-    batch = batch_of(network)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    losses = []
-    for _ in range(60):
-        losses.append(asked.backward(batch))
-        optimizer.step()
-        optimizer.zero_grad()
+    losses = learn(asked, batch_of(network), network.parameters(), steps=60, rate=1e-3)
     assert sum(losses[-5:]) < sum(losses[:5]) / 2
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from complaintnlp import Analyzer
@@ -43,6 +44,26 @@ def test_the_sample_trains_a_model_that_answers(run: Run, tmp_path: Path) -> Non
     assert "Our sample (60 written texts" in out
     assert "written after" in err
     assert Analyzer.load(tmp_path / "mine").analyze("房间有霉味，空调也不制冷。").status == "scored"
+
+
+def test_figures_before_and_after_go_to_mlflow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
+    options = ("--taxonomy", TAXONOMY, "--epochs", "1", "--annotations", tmp_path / "none", "--mlflow")
+    code, _, err = run("train", "--data", LABELS, *options, "-o", tmp_path / "mine")
+    assert code == 0, err
+    (kept,) = mlflow.MlflowClient().search_runs(["0"])
+    assert (kept.info.run_name, kept.data.params["epochs"]) == ("mine", "1")
+    assert {"own/before/all/detractor_f1", "own/after/all/detractor_f1"} <= set(kept.data.metrics)
+    assert {"ours/before/en/type_micro_f1", "ours/after/en/type_micro_f1"} <= set(kept.data.metrics)
+
+
+def test_mlflow_that_is_not_installed_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    code, _, err = run("train", "--data", LABELS, "--taxonomy", TAXONOMY, "--mlflow", "-o", tmp_path / "mine")
+    assert code == 1
+    assert "--mlflow needs the package 'mlflow', which is not installed; run: pip install 'complaintnlp[mlflow]'" in err
+    assert not (tmp_path / "mine").exists()
 
 
 def test_check_trains_nothing(run: Run, tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ def test_a_run_learns_what_is_plain_to_see_and_writes_its_files(
             for code in LANGUAGES
         }
     )
+    epochs: list[tuple[int, int]] = []
+    run.on_epoch = lambda entry, count: epochs.append((entry["epoch"], count))
     history = train(run)
+    assert epochs == [(number, number) for number in range(1, 13)]
 
     first, best = history[0], max(history, key=lambda entry: entry["score"])
     assert history[-1]["loss"] < 0.5 * first["loss"]

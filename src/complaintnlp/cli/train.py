@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +23,12 @@ from complaintnlp.cli.shared import (
     progress_steps,
     training_extra,
 )
-from complaintnlp.errors import InvalidInputError
+from complaintnlp.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from complaintnlp.training.own_check import OwnData
     from complaintnlp.training.retrain import RetrainOptions
+    from complaintnlp.training.tracking import Report
     from complaintnlp.training.train import Run
 
 
@@ -66,6 +69,10 @@ def train(  # noqa: PLR0913, PLR0917 - options
         typer.Option(help="With --data: lowest layers that do not learn. Default: half.", min=0, show_default=False),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="With --data: peak rate of the top layer.")] = 3e-4,
+    mlflow: Annotated[
+        bool,
+        typer.Option("--mlflow", help="Keep settings and figures in MLflow too; MLFLOW_TRACKING_URI says where."),
+    ] = False,
     annotations: Annotations = ANNOTATIONS,
     corpora: Corpora = CORPORA,
     project: Project = PROJECT,
@@ -84,7 +91,7 @@ def train(  # noqa: PLR0913, PLR0917 - options
     if (recipe is None) == (own is None):
         raise InvalidInputError("give either a recipe or, with --data, your own labelled texts")
     if recipe is not None:
-        _by_recipe(recipe, out, annotations, corpora, project, resume=resume)
+        _by_recipe(recipe, out, annotations, corpora, project, resume=resume, mlflow=mlflow)
         return
     if resume:
         raise InvalidInputError("--resume continues the run of a recipe; retraining takes minutes, start it again")
@@ -95,21 +102,37 @@ def train(  # noqa: PLR0913, PLR0917 - options
     data = _checked(Path(str(own)), taxonomy, text_column, annotations, init)
     if out is not None and not check_only:
         options = RetrainOptions(epochs=epochs, frozen_layers=frozen_layers, learning_rate=learning_rate)
-        _retrain(data, out, options, init, annotations)
+        _retrain(data, out, options, init, annotations, mlflow=mlflow)
 
 
 def _by_recipe(
-    recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path, *, resume: bool
+    recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path, *, resume: bool, mlflow: bool
 ) -> None:
     with training_extra("complaintnlp train"):
         from complaintnlp.training.train import train as run_training  # noqa: PLC0415
     run = _run(recipe, out, annotations, corpora, project)
-    with progress_steps("preparing") as progress:
-        run.progress = progress
+    settings = run.recipe.model_dump(mode="json", exclude_none=True)
+    with _tracking(mlflow, run.recipe.name, settings, run.folder) as report, progress_steps("preparing") as progress:
+        run.progress, run.on_epoch = progress, report
         history = run_training(run, resume=resume)
     last = [entry for entry in history if entry["stage"] == history[-1]["stage"]]
     best = max(last, key=lambda entry: float(entry["score"]))
     OUT.print(f"{run.weights}: best development score {best['score']:.4f} ({best['stage']}, epoch {best['epoch']})")
+
+
+def _tracking(
+    wanted: bool, name: str, settings: dict[str, Any], folder: Path | None = None
+) -> AbstractContextManager[Report]:
+    """Where figures go: to MLflow if that is wanted, else nowhere."""
+    from complaintnlp.training.tracking import mlflow_run  # noqa: PLC0415
+
+    if not wanted:
+        return nullcontext(lambda _figures, _step: None)
+    try:
+        import mlflow  # noqa: F401, PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("--mlflow", "mlflow", "mlflow") from error
+    return mlflow_run(name, settings, folder)
 
 
 def _run(recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path) -> Run:
@@ -140,17 +163,14 @@ def _checked(
     return data
 
 
-def _retrain(data: OwnData, out: Path, options: RetrainOptions, init: Path | None, annotations: Path) -> None:
+def _retrain(
+    data: OwnData, out: Path, options: RetrainOptions, init: Path | None, annotations: Path, *, mlflow: bool
+) -> None:
     from complaintnlp.training.retrain import retrain  # noqa: PLC0415
 
-    with progress_steps("preparing") as progress:
-        report = retrain(
-            data,
-            out,
-            options,
-            init=init,
-            annotations=annotations,
-            progress=progress,
-        )
+    settings = {**asdict(options), "init": str(init or "released"), "texts": len(data.train)}
+    with _tracking(mlflow, out.resolve().name, settings) as track, progress_steps("preparing") as progress:
+        report = retrain(data, out, options, init=init, annotations=annotations, progress=progress)
+        track(report.figures(), options.epochs)
     typer.echo(report.markdown())
     ERR.print(f"{report.folder}: written after {report.seconds / 60:.1f} minutes", style="dim")

@@ -103,6 +103,11 @@ class RetrainReport:
     seconds: float
     own_types: tuple[OwnTypeFigures, ...] = ()
 
+    def figures(self) -> dict[str, dict[str, Figures]]:
+        """The figures of the tables, by whose texts they are of (``own``, ``ours``) and ``before`` or ``after``."""
+        pairs = {"own": self.own, **({} if self.ours is None else {"ours": self.ours[1:]})}
+        return {name: dict(zip(("before", "after"), pair, strict=True)) for name, pair in pairs.items()}
+
     def markdown(self) -> str:
         """Both tables, before → after, and the notes."""
         lines = ["Your held-out texts, before → after:", "", comparison_markdown(*self.own)]

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
 """Called with a description, batches done and batches in all."""
 
+EpochEnd = Callable[[dict[str, Any], int], None]
+"""Called with the entry of the history that an epoch adds, and how many there are now."""
+
 CHECKPOINT_SECONDS: Final = 180.0
 _MAX_GRADIENT_NORM: Final = 1.0
 _AVERAGE_WARMUP: Final = 10
@@ -146,7 +149,9 @@ class StageTrainer:
         self.objective.module.load_state_dict(saved.get("objective", {}))  # absent before 0.6.0
         torch.set_rng_state(saved["random"])
 
-    def run(self, development: Dataset | None, progress: Progress) -> None:
+    def run(
+        self, development: Dataset | None, progress: Progress, on_epoch: EpochEnd = lambda _entry, _count: None
+    ) -> None:
         """Train to the end of the stage, or until its patience is used up.
 
         Without development texts, or without labels to learn, no epoch is chosen: the last one counts.
@@ -158,6 +163,7 @@ class StageTrainer:
         while state.epoch < stage.epochs and not self._out_of_patience():
             loss = self._train_epoch(progress)
             self._finish_epoch(loss, development)
+            on_epoch(state.history[-1], len(state.history))
         self.network.load_state_dict(load_file(self.folder.best(state.stage)))
 
     def _out_of_patience(self) -> bool:

@@ -34,7 +34,7 @@ from complaintnlp.training.project_labels import load_training_labels
 from complaintnlp.training.recipe import Change, Recipe, StageSection
 from complaintnlp.training.soft_labels import load_soft_labels
 from complaintnlp.training.sources import AFTER_CASES, OWN_SOURCES, REGISTER_FILE, load_sources, permissive_names
-from complaintnlp.training.stage import Progress, StageFolder, StageTrainer, TrainingState
+from complaintnlp.training.stage import EpochEnd, Progress, StageFolder, StageTrainer, TrainingState
 from complaintnlp.training.vocabulary import count_pieces, pieces_to_keep, trim
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Run:
         corpora: folder of corpora with native labels.
         project: folder of the project's own labels and texts, or None.
         progress: told how far the training is.
+        on_epoch: told the figures of each epoch.
     """
 
     recipe: Recipe
@@ -59,6 +60,7 @@ class Run:
     corpora: Path
     project: Path | None = None
     progress: Progress = field(default=lambda _text, _done, _total: None)
+    on_epoch: EpochEnd = field(default=lambda _entry, _count: None)
 
     @property
     def weights(self) -> Path:
@@ -141,7 +143,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
         if saved is not None:
             trainer.restore(saved)
             saved = None
-        trainer.run(development, run.progress)
+        trainer.run(development, run.progress, run.on_epoch)
         state.next_stage()
     if recipe.start is not None and recipe.start_share:
         network.load_state_dict(blended(finished_weights(Path(recipe.start)), network.state_dict(), recipe.start_share))

@@ -52,7 +52,8 @@ def test_defaults_fill_what_a_recipe_leaves_out(tmp_path: Path) -> None:
         ('name = "x"\n' + STAGE + "ema_decay = 1.0\n", r"stage\.0\.ema_decay: .*less than 1"),
         ('name = "x"\n[loss]\nmood = 1.0\n' + STAGE, r"loss\.mood: unknown field"),
         ("name = \n", r"is no valid TOML: .*line 1"),
-        ('name = "x"\nstart_share = 0.5\n' + STAGE, "start_share needs a start whose layers are all kept"),
+        ('name = "x"\nmean_with = { a = 0.5, b = 0.5 }\n' + STAGE, "mean_with: the parts of the other runs must leave"),
+        ('name = "x"\nmean_with = { a = 1.5 }\n' + STAGE, r"mean_with\.a: .*less than 1"),
         ('name = "x"\n' + STAGE + "origin_factors = { writen = 2.0 }\n", r"stage\.0\.origin_factors\.writen"),
     ],
 )
@@ -61,6 +62,12 @@ def test_an_error_names_the_file_the_entry_and_what_is_allowed(tmp_path: Path, c
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=rf"recipe .*wrong\.toml.* {problem}"):
         load_recipe(path)
+
+
+def test_the_part_of_the_start_in_runs_before_0_6_is_a_mean_with_it() -> None:
+    old = {"name": "x", "start": "runs/a", "start_share": 0.25, "stage": [{"name": "hand"}]}
+    assert Recipe.model_validate(old).mean_with == {"runs/a": 0.25}
+    assert Recipe.model_validate({**old, "start_share": 0.0}).mean_with == {}
 
 
 def test_a_missing_recipe_says_where_recipes_stand(tmp_path: Path) -> None:

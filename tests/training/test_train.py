@@ -365,18 +365,33 @@ def test_a_run_goes_on_from_another_with_its_vocabulary_and_heads(make_run: Call
     assert all(run["data"]["hand"]["rows"] for run in lineage(second.folder))
 
 
-def test_the_final_weights_are_partly_those_of_the_start(make_run: Callable[..., Run]) -> None:
+def test_the_final_weights_are_a_mean_with_those_of_other_runs(make_run: Callable[..., Run]) -> None:
+    first, beside = make_run("first", [{**HAND, "epochs": 1}]), make_run("beside", [{**HAND, "epochs": 1}])
+    train(first)
+    beside.recipe = beside.recipe.model_copy(update={"start": str(first.folder), "seed": 5})
+    train(beside)
+    last = make_run("last", [{**HAND, "epochs": 1}])
+    parts = {str(first.folder): 0.25, str(beside.folder): 0.5}
+    last.recipe = last.recipe.model_copy(update={"start": str(first.folder), "mean_with": parts})
+    train(last)
+    trained = load_file(last.folder / "stage1.safetensors")
+    others = [finished_weights(run.folder) for run in (first, beside)]
+    for name, value in finished_weights(last.folder).items():
+        torch.testing.assert_close(value, 0.25 * others[0][name] + 0.5 * others[1][name] + 0.25 * trained[name])
+    assert any(not torch.equal(value, trained[name]) for name, value in others[1].items())
+    assert [run["recipe"]["name"] for run in lineage(last.folder)] == ["first", "beside", "last"]
+
+
+def test_a_mean_with_a_run_of_another_form_is_refused_before_the_training(make_run: Callable[..., Run]) -> None:
     first = make_run("first", [{**HAND, "epochs": 1}])
     train(first)
-    second = make_run("second", [{**HAND, "epochs": 1}])
-    second.recipe = second.recipe.model_copy(update={"start": str(first.folder), "start_share": 0.25})
-    train(second)
-    before, trained = finished_weights(first.folder), load_file(second.folder / "stage1.safetensors")
-    changed = 0
-    for name, value in finished_weights(second.folder).items():
-        torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * trained[name])
-        changed += not torch.equal(before[name], trained[name])
-    assert changed
+    shallow = make_run("shallow", [{**HAND, "epochs": 1}], layers=[0])
+    shallow.recipe = shallow.recipe.model_copy(
+        update={"start": str(first.folder), "mean_with": {str(first.folder): 0.5}}
+    )
+    with pytest.raises(ConfigurationError, match=r"mean_with: .*first has other layers, vocabulary or heads than this"):
+        train(shallow)
+    assert not shallow.weights.exists()
 
 
 @pytest.mark.parametrize("layers", [[0, 2, 4, 6], [0, 3, 6], [0, 7], []])

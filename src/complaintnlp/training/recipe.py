@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -145,8 +145,9 @@ class Recipe(_Section):
         pooling: ``attention`` gives every output its own weights over the tokens, ``mean`` weighs them alike.
         start: folder of a finished run whose encoder, vocabulary and heads this one goes on from; of ``encoder``
             only ``layers`` counts then.
-        start_share: part of ``start`` in the final weights, the rest being the trained ones; between the two a model
-            keeps more of what it knew before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+        mean_with: folders of finished runs of the same form and their parts in the final weights, the rest being the
+            trained ones. A mean with the start keeps more of what it knew (Wortsman et al. 2022, "Robust fine-tuning of
+            zero-shot models"), a mean of several runs evens out what each learned by chance (2022, "Model soups").
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -156,16 +157,25 @@ class Recipe(_Section):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     pooling: Literal["attention", "mean"] = "attention"
     start: str | None = None
-    start_share: float = Field(default=0.0, ge=0, lt=1)
+    mean_with: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
     data: DataSection = DataSection()
     encoder: EncoderSection = EncoderSection()
     loss: LossSection = LossSection()
     stage: list[StageSection] = Field(min_length=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _before_0_6(cls, values: Any) -> Any:
+        """Runs made before 0.6.0 name only the part of their start."""
+        if not isinstance(values, dict) or "start_share" not in values:
+            return values
+        share, rest = values["start_share"], {name: value for name, value in values.items() if name != "start_share"}
+        return {**rest, "mean_with": {rest.get("start"): share}} if share else rest
+
     @model_validator(mode="after")
     def _check(self) -> Recipe:
-        if self.start_share and (self.start is None or self.encoder.layers is not None):
-            raise ValueError("start_share needs a start whose layers are all kept")
+        if sum(self.mean_with.values()) >= 1:
+            raise ValueError("mean_with: the parts of the other runs must leave something of this one, sum < 1")
         if self.stage[-1].objective != "labels":
             raise ValueError("the last stage must have objective = 'labels', or the heads learn nothing")
         return self

@@ -112,9 +112,11 @@ def replaced_when_complete(out: Path) -> Iterator[Path]:
 
 
 def lineage(run: Path) -> list[dict[str, Any]]:
-    """Recipe and data of a run and of those that it goes on from, the first one first."""
+    """Recipe and data of a run and of those whose weights went into it, the first one first."""
     recipe = _recipe_of(run)
-    before = lineage(Path(recipe.start)) if recipe.start is not None else []
+    before: list[dict[str, Any]] = []
+    for earlier in [*([] if recipe.start is None else [recipe.start]), *recipe.mean_with]:
+        before += [entry for entry in lineage(Path(earlier)) if entry not in before]
     made_of = json.loads((run / "data.json").read_text(encoding="utf-8"))
     return [*before, {"recipe": recipe.model_dump(mode="json"), "data": made_of}]
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
     torch.manual_seed(recipe.seed)
     encoder, tokenizer = prepare_encoder(run)
     network = ComplaintNetwork(encoder, dropout=recipe.dropout, pooling=recipe.pooling)
+    others = weights_to_mix(recipe.mean_with, network)
     development = data.load_hand_labels(run.annotations, "dev", evaluation_only=False)
     state, saved = TrainingState(), None
     if resume:
@@ -145,8 +146,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
             saved = None
         trainer.run(development, run.progress, run.on_epoch)
         state.next_stage()
-    if recipe.start is not None and recipe.start_share:
-        network.load_state_dict(blended(finished_weights(Path(recipe.start)), network.state_dict(), recipe.start_share))
+    network.load_state_dict(mean_weights(network.state_dict(), others))
     save_file(network.state_dict(), run.weights)
     run.table_file.write_text(history_markdown(state.history), encoding="utf-8")
     save_encoder(network.encoder, tokenizer, run.folder / "encoder")
@@ -239,13 +239,34 @@ def finished_weights(run: Path) -> dict[str, torch.Tensor]:
     """
     weights = run / "network.safetensors"
     if not weights.is_file():
-        raise ConfigurationError(f"start = {str(run)!r} holds no finished run (network.safetensors); train it first")
+        raise ConfigurationError(
+            f"{str(run)!r} of start or mean_with holds no finished run; train it first"
+        )
     return load_file(weights)
 
 
-def blended(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-    """The weighted mean of two networks of the same form: ``share`` of the first, the rest of the second."""
-    return {name: torch.lerp(second[name], first[name], share) for name in second}
+def weights_to_mix(
+    mean_with: Mapping[str, float], network: ComplaintNetwork
+) -> list[tuple[dict[str, torch.Tensor], float]]:
+    """Weights of finished runs and their parts in a mean.
+
+    Raises:
+        ConfigurationError: a folder holds no finished run, or one of another form than the network.
+    """
+    form = {name: value.shape for name, value in network.state_dict().items()}
+    others = [(run, finished_weights(Path(run)), part) for run, part in mean_with.items()]
+    for run, weights, _ in others:
+        if {name: value.shape for name, value in weights.items()} != form:
+            raise ConfigurationError(f"mean_with: {run} has other layers, vocabulary or heads than this run")
+    return [(weights, part) for _, weights, part in others]
+
+
+def mean_weights(
+    own: Mapping[str, torch.Tensor], others: Sequence[tuple[Mapping[str, torch.Tensor], float]]
+) -> dict[str, torch.Tensor]:
+    """The weighted mean of networks of the same form; what the parts of the others leave is of the first."""
+    rest = 1.0 - sum(part for _, part in others)
+    return {name: rest * value + sum(part * weights[name] for weights, part in others) for name, value in own.items()}
 
 
 def _piece_counts(run: Run, tokenizer: Tokenizer) -> Counter[int]:

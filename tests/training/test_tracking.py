@@ -87,6 +87,21 @@ def test_a_server_that_falls_silent_costs_its_figures_only(
     assert only_run(store).data.metrics == {"loss": 1.0}
 
 
+def test_a_server_that_is_gone_at_the_end_does_not_undo_the_work(
+    store: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise MlflowException("gone")
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "complaintnlp"):
+        patch.setattr(mlflow, "end_run", silent)
+        with mlflow_run("mine", {}) as report:
+            report({"loss": 2.0}, 1)
+    mlflow.end_run()
+    assert "MLflow was not told that the run is FINISHED: gone" in caplog.text
+    assert only_run(store).data.metrics == {"loss": 2.0}
+
+
 def test_nested_settings_come_to_one_level_and_plain_lists_stay() -> None:
     assert flat({"loss": {"nps": 1.0}, "soft": ["a", "b"], "stage": [{"x": 1}, {"x": 2}]}, ".") == {
         "loss.nps": 1.0,

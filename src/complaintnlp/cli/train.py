@@ -109,8 +109,10 @@ def _by_recipe(
     recipe: Path, out: Path | None, annotations: Path, corpora: Path, project: Path, *, resume: bool, mlflow: bool
 ) -> None:
     with training_extra("complaintnlp train"):
+        from complaintnlp.training.train import check_folder  # noqa: PLC0415
         from complaintnlp.training.train import train as run_training  # noqa: PLC0415
     run = _run(recipe, out, annotations, corpora, project)
+    check_folder(run, resume=resume)
     settings = run.recipe.model_dump(mode="json", exclude_none=True)
     with _tracking(mlflow, run.recipe.name, settings, run.folder) as report, progress_steps("preparing") as progress:
         run.progress, run.on_epoch = progress, report

@@ -61,8 +61,15 @@ def mlflow_run(name: str, settings: Mapping[str, Any], folder: Path | None = Non
         except MlflowException as error:
             logger.warning("MLflow did not take the figures of step %d: %s", step, error)
 
-    with run:
+    status = "FAILED"
+    try:
         yield report
+        status = "FINISHED"
+    finally:
+        try:
+            mlflow.end_run(status)
+        except MlflowException as error:
+            logger.warning("MLflow was not told that the run is %s: %s", status, error)
 
 
 def flat(values: Mapping[str, Any], separator: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def train(run: Run, *, resume: bool = False) -> list[dict[str, Any]]:
         ConfigurationError: the folder already holds a run and ``resume`` is not set, or there is nothing to resume.
     """
     recipe, folder = run.recipe, StageFolder(run.folder)
-    _check_folder(run, folder, resume)
+    check_folder(run, resume=resume)
     run.folder.mkdir(parents=True, exist_ok=True)
     if not resume:
         run.recipe_file.write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
@@ -159,7 +159,13 @@ def first_labels(recipe: Recipe) -> int:
     return next(number for number, stage in enumerate(recipe.stage) if stage.objective == "labels")
 
 
-def _check_folder(run: Run, folder: StageFolder, resume: bool) -> None:
+def check_folder(run: Run, *, resume: bool) -> None:
+    """Make sure that a run can begin, or go on, in its folder.
+
+    Raises:
+        ConfigurationError: it holds a run already, or none to resume, or one of another recipe.
+    """
+    folder = StageFolder(run.folder)
     if resume and not folder.checkpoint.is_file():
         raise ConfigurationError(f"{run.folder} holds no checkpoint to resume from; start without --resume")
     if resume and Recipe.model_validate_json(run.recipe_file.read_text(encoding="utf-8")) != run.recipe:
@@ -239,9 +245,7 @@ def finished_weights(run: Path) -> dict[str, torch.Tensor]:
     """
     weights = run / "network.safetensors"
     if not weights.is_file():
-        raise ConfigurationError(
-            f"{str(run)!r} of start or mean_with holds no finished run; train it first"
-        )
+        raise ConfigurationError(f"{str(run)!r} of start or mean_with holds no finished run; train it first")
     return load_file(weights)
 
 

@@ -45,7 +45,8 @@ def plot_frontier(report: Report, path: Path) -> None:
     panels["mean"].set_title(f"type micro-F1, mean of the languages ({report['split']} split)")
     panels["mean"].set_xlabel(f"texts per second, whole path, {report['workers']} at once (log)")
     panels["mean"].set_ylabel("type micro-F1")
-    panels["mean"].legend(loc="best", fontsize=8)
+    # Below the axes: "best" knows nothing of the names beside the points, and hid one.
+    panels["mean"].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, fontsize=8)
     for group in groups:
         _draw(panels[group], report, _of_group(group), labelled=False)
         panels[group].set_title(group, fontsize=9)
